@@ -53,8 +53,9 @@ pub enum ProtocolError {
 impl ProtocolError {
     /// The connection ended before any byte of the response: the engine closed it while it was idle, or died before
     /// it answered. A request that may run twice can be sent again on a new connection.
-    pub const CLOSED_BEFORE_HEAD: Self =
-        Self::Truncated { what: "response head (the connection was closed before any byte of it)" };
+    pub const CLOSED_BEFORE_HEAD: Self = Self::Truncated {
+        what: "response head (the connection was closed before any byte of it)",
+    };
 
     /// Whether this is [`CLOSED_BEFORE_HEAD`](Self::CLOSED_BEFORE_HEAD).
     #[must_use]
@@ -63,15 +64,25 @@ impl ProtocolError {
     }
 
     pub(crate) fn malformed(what: &'static str, detail: impl Into<String>) -> Self {
-        Self::Malformed { what, detail: detail.into() }
+        Self::Malformed {
+            what,
+            detail: detail.into(),
+        }
     }
 
     pub(crate) fn bad_request(what: &'static str, detail: impl Into<String>) -> Self {
-        Self::BadRequest { what, detail: detail.into() }
+        Self::BadRequest {
+            what,
+            detail: detail.into(),
+        }
     }
 
     pub(crate) fn over_limit(what: &'static str, limit: usize, declared: Option<u64>) -> Self {
-        Self::OverLimit { what, limit: u64::try_from(limit).unwrap_or(u64::MAX), declared }
+        Self::OverLimit {
+            what,
+            limit: u64::try_from(limit).unwrap_or(u64::MAX),
+            declared,
+        }
     }
 }
 
@@ -91,7 +102,9 @@ mod tests {
     #[test]
     fn messages_say_what_happened_and_what_to_do() {
         let declared = ProtocolError::over_limit("frame payload bytes", 16, Some(4_294_967_295)).to_string();
-        assert!(declared.starts_with("the engine sent more than 16 frame payload bytes (it declared 4294967295); raise"));
+        assert!(
+            declared.starts_with("the engine sent more than 16 frame payload bytes (it declared 4294967295); raise")
+        );
         let undeclared = ProtocolError::over_limit("response head bytes", 64, None).to_string();
         assert!(undeclared.starts_with("the engine sent more than 64 response head bytes; raise"));
         let bad = ProtocolError::bad_request("path segment", "it is empty").to_string();

@@ -32,7 +32,10 @@ impl Path {
     /// A path that begins with `literal`, which begins with a slash and is sent as it is.
     #[must_use]
     pub fn new(literal: &'static str) -> Self {
-        Self { path: literal.to_owned(), query: String::new() }
+        Self {
+            path: literal.to_owned(),
+            query: String::new(),
+        }
     }
 
     /// Appends a slash and `id`, with everything but unreserved characters percent-encoded.
@@ -85,7 +88,12 @@ mod tests {
 
     #[test]
     fn segments_and_queries_are_escaped_and_ordered() {
-        let path = Path::new("/containers").segment("a b").unwrap().query("all", "1").literal("/json").query("f", "{\"é\"}");
+        let path = Path::new("/containers")
+            .segment("a b")
+            .unwrap()
+            .query("all", "1")
+            .literal("/json")
+            .query("f", "{\"é\"}");
         assert_eq!(path.to_string(), "/containers/a%20b/json?all=1&f=%7B%22%C3%A9%22%7D");
     }
 
@@ -98,7 +106,16 @@ mod tests {
     fn segments_that_a_server_would_resolve_are_refused() {
         for id in ["", ".", "..", "/", "a/", "/a", "a//b", "../b", "a/..", "a/./b"] {
             let error = Path::new("/containers").segment(id).unwrap_err();
-            assert!(matches!(error, ProtocolError::BadRequest { what: "path segment", .. }), "{id:?}");
+            assert!(
+                matches!(
+                    error,
+                    ProtocolError::BadRequest {
+                        what: "path segment",
+                        ..
+                    }
+                ),
+                "{id:?}"
+            );
         }
         for id in ["...", "a..b", ".a", "docker.io/library/x:1", "%2e%2e"] {
             assert!(Path::new("/images").segment(id).is_ok(), "{id:?}");

@@ -10,7 +10,12 @@ use super::path::Path;
 use crate::protocol_error::ProtocolError;
 
 /// What a version prefix may not have: everything but unreserved characters and the slash.
-const NOT_IN_PREFIX: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const NOT_IN_PREFIX: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 
 /// The methods of the engine API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +105,12 @@ impl Request {
     }
 
     const fn new(method: Method, path: Path) -> Self {
-        Self { method, path, upgrade: false, body: Body::None }
+        Self {
+            method,
+            path,
+            upgrade: false,
+            body: Body::None,
+        }
     }
 
     /// Sends `value` as JSON.
@@ -177,7 +187,11 @@ impl Request {
         let mut body: &[u8] = &[];
         match &self.body {
             Body::Whole { content_type, data } => {
-                let _ = write!(head, "Content-Type: {content_type}\r\nContent-Length: {}\r\n", data.len());
+                let _ = write!(
+                    head,
+                    "Content-Type: {content_type}\r\nContent-Length: {}\r\n",
+                    data.len()
+                );
                 body = data;
             }
             Body::Chunked { content_type } => {
@@ -198,15 +212,20 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Request");
-        debug.field("method", &self.method).field("path", &self.path.to_string()).field("upgrade", &self.upgrade);
+        debug
+            .field("method", &self.method)
+            .field("path", &self.path.to_string())
+            .field("upgrade", &self.upgrade);
         match &self.body {
             Body::None => debug.finish(),
-            Body::Whole { content_type, data } => {
-                debug.field("content_type", content_type).field("body_bytes", &data.len()).finish()
-            }
-            Body::Chunked { content_type } => {
-                debug.field("content_type", content_type).field("body_bytes", &"chunked").finish()
-            }
+            Body::Whole { content_type, data } => debug
+                .field("content_type", content_type)
+                .field("body_bytes", &data.len())
+                .finish(),
+            Body::Chunked { content_type } => debug
+                .field("content_type", content_type)
+                .field("body_bytes", &"chunked")
+                .finish(),
         }
     }
 }
@@ -227,11 +246,26 @@ mod tests {
     fn every_method_and_body() {
         let path = || Path::new("/x").query("a", "b c");
         let cases = [
-            (Request::get(path()), "GET /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\n\r\n"),
-            (Request::head(path()), "HEAD /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\n\r\n"),
-            (Request::delete(path()), "DELETE /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\n\r\n"),
-            (Request::post(path()), "POST /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\nContent-Length: 0\r\n\r\n"),
-            (Request::put(path()), "PUT /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\nContent-Length: 0\r\n\r\n"),
+            (
+                Request::get(path()),
+                "GET /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\n\r\n",
+            ),
+            (
+                Request::head(path()),
+                "HEAD /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\n\r\n",
+            ),
+            (
+                Request::delete(path()),
+                "DELETE /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\n\r\n",
+            ),
+            (
+                Request::post(path()),
+                "POST /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\nContent-Length: 0\r\n\r\n",
+            ),
+            (
+                Request::put(path()),
+                "PUT /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\nContent-Length: 0\r\n\r\n",
+            ),
             (
                 Request::post(path()).json(&["ä"]).unwrap(),
                 "POST /x?a=b%20c HTTP/1.1\r\nHost: pocket-dock\r\nContent-Type: application/json\r\n\
@@ -256,7 +290,10 @@ mod tests {
     #[test]
     fn a_prefix_cannot_end_the_request_line() {
         let text = encoded(&Request::get(Path::new("/_ping")), "/v1.41 HTTP/1.1\r\nX: y");
-        assert!(text.starts_with("GET /v1.41%20HTTP/1.1%0D%0AX%3A%20y/_ping HTTP/1.1\r\nHost"), "{text}");
+        assert!(
+            text.starts_with("GET /v1.41%20HTTP/1.1%0D%0AX%3A%20y/_ping HTTP/1.1\r\nHost"),
+            "{text}"
+        );
         assert!(encoded(&Request::get(Path::new("/_ping")), "/v1.41").starts_with("GET /v1.41/_ping HTTP/1.1\r\n"));
     }
 
@@ -264,12 +301,18 @@ mod tests {
     fn what_cannot_be_json_is_refused() {
         let map = std::collections::BTreeMap::from([((1, 2), 3)]);
         let error = Request::post(Path::new("/x")).json(&map).unwrap_err();
-        assert!(matches!(error, ProtocolError::BadRequest { what: "JSON body", .. }), "{error}");
+        assert!(
+            matches!(error, ProtocolError::BadRequest { what: "JSON body", .. }),
+            "{error}"
+        );
     }
 
     #[test]
     fn debug_hides_the_body() {
-        let text = format!("{:?}", Request::post(Path::new("/x")).body("text/plain", "secret".into()));
+        let text = format!(
+            "{:?}",
+            Request::post(Path::new("/x")).body("text/plain", "secret".into())
+        );
         assert!(text.contains("body_bytes: 6") && !text.contains("secret"), "{text}");
     }
 }
