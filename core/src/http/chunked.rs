@@ -79,7 +79,7 @@ impl Decoder {
     /// [`Malformed`](ProtocolError::Malformed) for anything that is not the coding,
     /// [`OverLimit`](ProtocolError::OverLimit) for a size line over [`Limits::chunk_line_bytes`] or trailers over
     /// [`Limits::trailer_bytes`], [`Truncated`](ProtocolError::Truncated) for an end of the input before the end of
-    /// the body. An error consumes nothing.
+    /// the body. An error is final: the same call gives it again.
     pub fn next(&mut self, received: &mut BytesMut, eof: bool) -> Result<Option<Piece>, ProtocolError> {
         loop {
             let next = match &mut self.state {

@@ -108,7 +108,7 @@ impl ResponseReader {
     /// - [`Malformed`](ProtocolError::Malformed) for anything else that is not HTTP/1.0 or HTTP/1.1, for ambiguous
     ///   lengths, and for transfer encodings other than `chunked`.
     ///
-    /// An error consumes nothing and is final: the same call gives it again.
+    /// An error is final: the same call gives it again.
     pub fn next(&mut self, received: &mut BytesMut, eof: bool) -> Result<Option<Event>, ProtocolError> {
         loop {
             match &mut self.state {

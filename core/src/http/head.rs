@@ -115,8 +115,8 @@ impl HeadReader {
     /// [`Malformed`](ProtocolError::Malformed) for anything that is not a head of HTTP/1.0 or HTTP/1.1,
     /// [`OverLimit`](ProtocolError::OverLimit) for more than [`Limits::head_bytes`] or [`Limits::headers`],
     /// [`CLOSED_BEFORE_HEAD`](ProtocolError::CLOSED_BEFORE_HEAD) or another
-    /// [`Truncated`](ProtocolError::Truncated) for an end of the input before the end of the head. An error consumes
-    /// nothing.
+    /// [`Truncated`](ProtocolError::Truncated) for an end of the input before the end of the head. An error is
+    /// final: the same call gives it again.
     pub fn next(&mut self, received: &mut BytesMut, eof: bool) -> Result<Option<ResponseHead>, ProtocolError> {
         self.next_with(received, eof, Ok)
     }
@@ -147,9 +147,8 @@ impl HeadReader {
 
     /// The length of the head at the front of `window`, if all of it is there.
     fn find_end(&mut self, window: &[u8]) -> Result<Option<usize>, ProtocolError> {
-        let version = window.len().min(VERSION.len());
-        if window[..version] != VERSION[..version] {
-            let start = window[..window.len().min(VERSION.len())].escape_ascii();
+        if let Some(at) = window.iter().zip(VERSION).position(|(byte, expected)| byte != expected) {
+            let start = window[..=at].escape_ascii();
             return Err(ProtocolError::malformed(
                 HEAD,
                 format!("it begins with \"{start}\" instead of \"HTTP/1.\""),
@@ -170,5 +169,30 @@ impl HeadReader {
         }
         self.scanned = window.len();
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_is_looked_at_twice() {
+        let mut reader = HeadReader::new(&Limits::default());
+        let mut received = BytesMut::new();
+        for &byte in b"HTTP/1.1 200 OK\r\nA: b\r\n\r" {
+            received.extend_from_slice(&[byte]);
+            assert_eq!(reader.next(&mut received, false), Ok(None));
+            assert_eq!(reader.scanned, received.len());
+        }
+    }
+
+    #[test]
+    fn a_head_keeps_no_receive_buffer() {
+        let mut received = BytesMut::with_capacity(65_536);
+        received.extend_from_slice(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
+        let head = HeadReader::new(&Limits::default()).next(&mut received, false).unwrap();
+        assert!(head.is_some() && received.is_empty());
+        assert!(received.try_reclaim(65_536), "the buffer is shared");
     }
 }

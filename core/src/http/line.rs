@@ -63,3 +63,25 @@ impl LineReader {
         Ok(Some(value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_is_looked_at_twice() {
+        let mut reader = LineReader::new("line", "line bytes", 64);
+        let mut received = BytesMut::new();
+        for &byte in b"0123456789\r" {
+            received.extend_from_slice(&[byte]);
+            assert_eq!(reader.next(&mut received, false, 0, |_| Ok(())), Ok(None));
+            assert_eq!(reader.scanned, received.len());
+        }
+        received.extend_from_slice(b"\n\r\n");
+        assert_eq!(
+            reader.next(&mut received, false, 0, |line| Ok(line.len())),
+            Ok(Some(10))
+        );
+        assert_eq!((reader.scanned, &received[..]), (0, &b"\r\n"[..]));
+    }
+}

@@ -12,7 +12,7 @@
 //! Every reader here has the same contract: somebody else appends received bytes to a [`BytesMut`](bytes::BytesMut)
 //! and lends it; the reader takes what it understands from its front and returns one item, or `None` when it needs
 //! more. How the bytes were split on their way changes nothing, bytes that belong to whatever comes next are left
-//! where they are, and an error consumes nothing, so asking again gives the same error.
+//! where they are, and an error is final: asking again gives it again.
 
 pub mod chunked;
 pub mod exchange;
@@ -26,3 +26,6 @@ pub use exchange::{Event, ResponseReader};
 pub use head::ResponseHead;
 pub use path::Path;
 pub use request::{Method, Request};
+
+#[cfg(test)]
+mod tests;

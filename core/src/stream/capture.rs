@@ -126,3 +126,82 @@ impl fmt::Debug for Capture {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::splits::{cut, sizes, splits};
+
+    fn run(cap: Option<u64>, pieces: &[&[u8]]) -> Captured {
+        let mut capture = Capture::new(cap);
+        for piece in pieces {
+            capture.push(Bytes::copy_from_slice(piece));
+            assert!(
+                cap.is_none_or(|cap| capture.allocated_bytes() as u64 <= cap.max(32)),
+                "{capture:?}"
+            );
+        }
+        capture.into_parts()
+    }
+
+    fn reference(cap: Option<u64>, input: &[u8]) -> Captured {
+        let length = input.len() as u64;
+        let Some(cap) = cap.filter(|&cap| cap < length) else {
+            return Captured {
+                head: Bytes::copy_from_slice(input),
+                ..Captured::default()
+            };
+        };
+        let (head, tail) = (cap.div_ceil(2) as usize, (cap / 2) as usize);
+        Captured {
+            head: Bytes::copy_from_slice(&input[..head]),
+            tail: Bytes::copy_from_slice(&input[input.len() - tail..]),
+            omitted_bytes: length - cap,
+        }
+    }
+
+    #[test]
+    fn every_cap_around_the_length() {
+        let input: Vec<u8> = (0..20).collect();
+        for cap in (0..24).map(Some).chain([None, Some(u64::MAX)]) {
+            for pieces in splits(&input) {
+                assert_eq!(run(cap, &pieces), reference(cap, &input), "{cap:?}");
+            }
+        }
+        assert_eq!(
+            run(Some(0), &[b"x"]),
+            Captured {
+                omitted_bytes: 1,
+                ..Captured::default()
+            }
+        );
+        assert_eq!(run(Some(0), &[]), Captured::default());
+    }
+
+    #[test]
+    fn short_pieces_keep_no_large_buffers() {
+        for cap in [Some(1000), None] {
+            let mut capture = Capture::new(cap);
+            for _ in 0..2000 {
+                let buffer = Bytes::from(vec![b'x'; 65_536]);
+                capture.push(buffer.slice(..1));
+                assert!(buffer.is_unique(), "the buffer is still in use");
+            }
+            let captured = capture.into_parts();
+            assert_eq!(captured.head.len() + captured.tail.len(), cap.unwrap_or(2000) as usize);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_keeps_what_the_definition_says(
+            input in proptest::collection::vec(any::<u8>(), 0..400),
+            cap in proptest::option::of(0..400_u64),
+            cuts in sizes(),
+        ) {
+            prop_assert_eq!(run(cap, &cut(&input, &cuts)), reference(cap, &input));
+        }
+    }
+}

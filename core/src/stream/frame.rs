@@ -100,7 +100,7 @@ impl Demux {
     /// [`Malformed`](ProtocolError::Malformed) for an unknown type, for padding other than zeros, and for a system
     /// error, with up to 4 KiB of its text; [`OverLimit`](ProtocolError::OverLimit) for a declared payload over
     /// [`Limits::frame_bytes`]; [`Truncated`](ProtocolError::Truncated) if the stream ends inside a frame. An error
-    /// consumes nothing and is final: the same call gives it again.
+    /// is final: the same call gives it again.
     pub fn next(&mut self, received: &mut BytesMut, eof: bool) -> Result<Option<Frame>, ProtocolError> {
         loop {
             match &mut self.state {
@@ -139,7 +139,7 @@ impl Demux {
         }
     }
 
-    /// Whether the stream may end here: everything given to [`next`](Self::next) so far is whole frames.
+    /// Whether the stream may end here: when [`next`](Self::next) returned `None`, it had seen whole frames only.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         matches!(
@@ -187,6 +187,213 @@ impl Demux {
                     format!("the engine reports an error in it: {text}"),
                 ))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::splits::{Outcome, cut, outcome, outcome_of, sizes};
+
+    fn machine(limits: &Limits) -> impl FnMut(&mut BytesMut, bool) -> Result<Option<Frame>, ProtocolError> + use<> {
+        let mut demux = Demux::new(limits);
+        move |received, eof| {
+            let next = demux.next(received, eof);
+            assert!(next != Ok(None) || !eof || demux.is_clean(), "{demux:?}");
+            assert!(next.is_ok() || !demux.is_clean(), "{demux:?}");
+            next
+        }
+    }
+
+    fn demux(input: &[u8]) -> Outcome<Frame> {
+        outcome(input, || machine(&Limits::default()))
+    }
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&[kind, 0, 0, 0][..], &length, payload].concat()
+    }
+
+    fn stdout(data: &'static str) -> Frame {
+        Frame {
+            channel: Channel::Stdout,
+            data: data.into(),
+        }
+    }
+
+    fn stderr(data: &'static str) -> Frame {
+        Frame {
+            channel: Channel::Stderr,
+            data: data.into(),
+        }
+    }
+
+    #[test]
+    fn pieces_go_to_their_channels() {
+        let input = [frame(1, b"out"), frame(2, b"err"), frame(1, b"more"), frame(1, b" out")].concat();
+        let expected = vec![stdout("out"), stderr("err"), stdout("more out")];
+        assert_eq!(
+            demux(&input),
+            Outcome {
+                items: expected,
+                error: None,
+                left: Bytes::new()
+            }
+        );
+    }
+
+    #[test]
+    fn frames_without_a_payload_are_skipped_and_the_echo_of_stdin_is_stdout() {
+        let input = [frame(1, b""), frame(0, b"echo"), frame(2, b""), frame(2, b"")].concat();
+        assert_eq!(
+            demux(&input),
+            Outcome {
+                items: vec![stdout("echo")],
+                error: None,
+                left: Bytes::new()
+            }
+        );
+        assert_eq!(
+            demux(b""),
+            Outcome {
+                items: vec![],
+                error: None,
+                left: Bytes::new()
+            }
+        );
+    }
+
+    #[test]
+    fn the_stream_of_a_terminal_is_all_stdout() {
+        let input = [&frame(2, b"x")[..], b"\x03\x00"].concat();
+        let outcome = outcome(&input, || {
+            let mut demux = Demux::raw();
+            move |received: &mut _, eof| {
+                assert!(demux.is_clean());
+                demux.next(received, eof)
+            }
+        });
+        assert_eq!(outcome.error, None);
+        assert_eq!(
+            outcome.items,
+            [Frame {
+                channel: Channel::Stdout,
+                data: input.into()
+            }]
+        );
+    }
+
+    #[test]
+    fn an_end_inside_a_frame_is_truncated() {
+        let input = [frame(1, b"out"), frame(2, b"err")].concat();
+        for end in 1..input.len() {
+            let expected = match end % 11 {
+                0 => None,
+                1..8 => Some(ProtocolError::Truncated { what: HEADER }),
+                _ => Some(ProtocolError::Truncated { what: PAYLOAD }),
+            };
+            let mut machine = Demux::new(&Limits::default());
+            let mut received = BytesMut::from(&input[..end]);
+            while machine.next(&mut received, false).unwrap().is_some() {}
+            assert_eq!(machine.is_clean(), expected.is_none(), "{end}");
+            assert_eq!(demux(&input[..end]).error, expected, "{end}");
+        }
+    }
+
+    #[test]
+    fn headers_that_are_none_are_refused_at_their_first_wrong_byte() {
+        for (input, at) in [
+            (&b"\x04"[..], 0),
+            (b"hello\r\n", 0),
+            (b"\x01\x01", 1),
+            (b"\x02\0\xff", 2),
+            (b"\0\0\0\x01", 3),
+        ] {
+            let Some(ProtocolError::Malformed { what: HEADER, detail }) = demux(input).error else {
+                panic!("{input:?}")
+            };
+            assert!(detail.starts_with(&format!("byte {at} is {}; ", input[at])), "{detail}");
+        }
+    }
+
+    #[test]
+    fn a_declared_length_over_the_limit_is_refused_at_once() {
+        let over = |limit, declared| {
+            Some(ProtocolError::OverLimit {
+                what: "frame payload bytes",
+                limit,
+                declared: Some(declared),
+            })
+        };
+        for kind in 0..=3 {
+            let input = [kind, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
+            assert_eq!(demux(&input).error, over(16 * 1024 * 1024, u64::from(u32::MAX)));
+        }
+        let limits = Limits {
+            frame_bytes: 3,
+            ..Limits::default()
+        };
+        assert_eq!(outcome(&frame(1, b"out"), || machine(&limits)).error, None);
+        assert_eq!(outcome(&frame(1, b"outs"), || machine(&limits)).error, over(3, 4));
+    }
+
+    #[test]
+    fn a_system_error_is_reported_with_its_text() {
+        let text = |input: &[u8]| match demux(input).error {
+            Some(ProtocolError::Malformed { what: "stream", detail }) => detail,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            text(&frame(3, b"no space\n")),
+            "the engine reports an error in it: no space"
+        );
+        assert_eq!(
+            text(&[frame(3, b"\xff"), frame(1, b"x")].concat()),
+            "the engine reports an error in it: \u{fffd}"
+        );
+        assert_eq!(
+            text(b"\x03\0\0\0\0\0\0\x09no sp"),
+            "the engine reports an error in it: no sp"
+        );
+        assert_eq!(
+            text(&frame(3, &[b'x'; 9000])).len(),
+            "the engine reports an error in it: ".len() + ERROR_TEXT_BYTES
+        );
+    }
+
+    #[test]
+    fn data_is_not_copied() {
+        let mut received = BytesMut::from(&frame(1, b"hello")[..]);
+        let place = received[HEADER_BYTES..].as_ptr();
+        let piece = Demux::new(&Limits::default())
+            .next(&mut received, false)
+            .unwrap()
+            .unwrap();
+        assert_eq!(piece.data.as_ptr(), place);
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in(
+            frames in proptest::collection::vec((0..3_u8, proptest::collection::vec(any::<u8>(), 0..40)), 0..12),
+            cuts in sizes(),
+        ) {
+            let input: Vec<u8> = frames.iter().flat_map(|(kind, payload)| frame(*kind, payload)).collect();
+            let Outcome { items, error, left } = outcome_of(&cut(&input, &cuts), machine(&Limits::default()));
+            prop_assert_eq!((error, left), (None, Bytes::new()));
+            let written = |stderr: bool| frames.iter().filter(move |(kind, _)| (*kind == 2) == stderr).flat_map(|f| f.1.clone());
+            let read = |channel| items.iter().filter(move |item| item.channel == channel).flat_map(|item| item.data.clone());
+            prop_assert!(read(Channel::Stdout).eq(written(false)));
+            prop_assert!(read(Channel::Stderr).eq(written(true)));
+        }
+
+        #[test]
+        fn splitting_changes_nothing(input in "(\0|\x01|\x02|\x03|a|\0\0\0){0,60}", cuts in sizes()) {
+            let whole = outcome_of(&[input.as_bytes()], machine(&Limits::default()));
+            prop_assert_eq!(outcome_of(&cut(input.as_bytes(), &cuts), machine(&Limits::default())), whole);
         }
     }
 }

@@ -198,3 +198,172 @@ fn give(data: Bytes, out: &mut impl FnMut(Bytes)) {
         out(data);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::splits::{cut, sizes, splits};
+
+    const ID: &str = "00112233445566778899aabbccddeeff";
+
+    fn marker(code: &str) -> String {
+        format!("\n__PD_{ID}_{code}__\n")
+    }
+
+    /// The output, and the code and the rest if there is a marker.
+    type Split = (Vec<u8>, Option<(String, Vec<u8>)>);
+
+    fn run(pieces: &[&[u8]]) -> Split {
+        let mut sentinel = Sentinel::new(ID);
+        let (mut output, mut pushed) = (Vec::new(), 0);
+        let mut pieces = pieces.iter();
+        while let Some(piece) = pieces.next() {
+            let found = sentinel.push(Bytes::copy_from_slice(piece), &mut |data| {
+                assert!(!data.is_empty());
+                output.extend_from_slice(&data);
+            });
+            if let Some(Found { code, rest }) = found {
+                assert!(sentinel.held.is_empty());
+                let rest = [&rest[..], &pieces.copied().collect::<Vec<_>>().concat()].concat();
+                return (output, Some((code, rest)));
+            }
+            pushed += piece.len();
+            assert_eq!(pushed, output.len() + sentinel.held.len());
+            assert!(sentinel.held.len() < sentinel.max_marker());
+        }
+        sentinel.finish(&mut |data| output.extend_from_slice(&data));
+        assert!(sentinel.held.is_empty());
+        (output, None)
+    }
+
+    fn every_split(input: &[u8]) -> Split {
+        let expected = run(&[input]);
+        for pieces in splits(input) {
+            assert_eq!(
+                run(&pieces),
+                expected,
+                "{} pieces of {}",
+                pieces.len(),
+                input.escape_ascii()
+            );
+        }
+        expected
+    }
+
+    /// The same, found the slow way.
+    fn reference(input: &[u8]) -> Split {
+        let opening = format!("\n__PD_{ID}_");
+        for start in 0..input.len() {
+            let Some(tail) = input[start..].strip_prefix(opening.as_bytes()) else {
+                continue;
+            };
+            for length in 1..=MAX_CODE.min(tail.len()) {
+                let (code, closing) = tail.split_at(length);
+                if code.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9')) && closing.starts_with(CLOSING) {
+                    let code = String::from_utf8(code.to_vec()).unwrap();
+                    return (input[..start].to_vec(), Some((code, closing[CLOSING.len()..].to_vec())));
+                }
+            }
+        }
+        (input.to_vec(), None)
+    }
+
+    #[test]
+    fn a_marker_ends_the_output() {
+        for code in ["0", "127", "x", "killed", "a1b2c3d4e5"] {
+            for (output, rest) in [
+                ("", ""),
+                ("output", ""),
+                ("output\n", "rest"),
+                ("\n\n", "\n"),
+                ("__PD_", &marker("1")),
+            ] {
+                let input = [output, &marker(code), rest].concat();
+                let expected = (output.into(), Some((code.to_owned(), rest.into())));
+                assert_eq!(every_split(input.as_bytes()), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_marker_is_output() {
+        let other = marker("0").replace("eeff", "eefe");
+        let empty = marker("");
+        let (long, upper, unclosed) = (marker("a1b2c3d4e5f"), marker("A"), marker("0").replace("0__\n", "0__x"));
+        for decoy in [
+            &other,
+            &empty,
+            &long,
+            &upper,
+            &unclosed,
+            &marker("0")[1..],
+            "\n",
+            "\n\n\n",
+            &marker("-1"),
+        ] {
+            assert_eq!(every_split(decoy.as_bytes()), (decoy.into(), None), "{decoy:?}");
+            let input = [decoy, &marker("7"), "rest"].concat();
+            assert_eq!(
+                every_split(input.as_bytes()),
+                (decoy.into(), Some(("7".into(), b"rest".to_vec()))),
+                "{decoy:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_search_goes_on_inside_what_was_no_marker() {
+        // The last line feed of the one is the first of the other.
+        let input = format!("\n__PD_{ID}_0_{}", marker("5"));
+        assert_eq!(
+            every_split(input.as_bytes()),
+            (format!("\n__PD_{ID}_0_").into(), Some(("5".into(), Vec::new())))
+        );
+        let input = format!("\n__PD_{ID}{}", marker("5"));
+        assert_eq!(
+            every_split(input.as_bytes()),
+            (format!("\n__PD_{ID}").into(), Some(("5".into(), Vec::new())))
+        );
+    }
+
+    #[test]
+    fn an_end_inside_a_marker_is_output() {
+        let marker = marker("0");
+        for end in 0..marker.len() {
+            assert_eq!(
+                every_split(&marker.as_bytes()[..end]),
+                (marker.as_bytes()[..end].to_vec(), None),
+                "{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn output_is_live_and_not_copied() {
+        let mut sentinel = Sentinel::new(ID);
+        for text in ["a prompt without a line feed> ", "\n__PD_x", "a line\nmore"] {
+            let data = Bytes::copy_from_slice(text.as_bytes());
+            let (place, mut given) = (data.as_ptr(), Vec::new());
+            assert!(sentinel.push(data, &mut |data| given.push(data)).is_none());
+            assert_eq!(given, [text]);
+            assert_eq!(given[0].as_ptr(), place);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_the_slow_search_finds(
+            parts in proptest::collection::vec(prop::sample::select(vec![
+                "\n", "__PD_", ID, "_", "0", "z9", "__\n", "\n__PD_00112233445566778899aabbccddeeff_", "text", "0123456789",
+            ]), 0..24),
+            cuts in sizes(),
+        ) {
+            let input = parts.concat();
+            let expected = reference(input.as_bytes());
+            prop_assert_eq!(&run(&[input.as_bytes()]), &expected);
+            prop_assert_eq!(&run(&cut(input.as_bytes(), &cuts)), &expected);
+        }
+    }
+}
