@@ -17,10 +17,20 @@ pub fn check(engine: &RunningEngine) -> Result<Vec<String>> {
 
 fn one(engine: &RunningEngine, image: &str) -> Result<String> {
     let peer = engine.peer();
+    let mark = format!("{}-{}", std::process::id(), image);
+    let alive = || {
+        engine
+            .engine
+            .processes()
+            .iter()
+            .filter(|one| one.has(&format!("POCKET_DOCK_CHECK={mark}")))
+            .count()
+    };
     let begun = Instant::now();
     let container = peer.start(&json!({
         "Image": image,
         "Cmd": ["sleep", "300"],
+        "Env": [format!("POCKET_DOCK_CHECK={mark}")],
         "Labels": { "pocket-dock.managed": "true" },
     }))?;
     let started = begun.elapsed();
@@ -37,9 +47,17 @@ fn one(engine: &RunningEngine, image: &str) -> Result<String> {
         Err(Error::new(what, format!("see {}", engine.engine.log().display())))
     });
     let ready = begun.elapsed();
-    let processes = peer.processes(&container);
+    let before = alive();
     peer.remove(&container)?;
+    let (gone, after) = (begun.elapsed(), alive());
     used?;
+    if before == 0 || after > 0 {
+        let what = format!(
+            "{}, {image}: {before} process(es) before the removal, {after} after",
+            engine.engine.name
+        );
+        return Err(Error::new(what, ""));
+    }
     if peer.inspect(&container)?.is_some() {
         return Err(Error::new(
             format!("{}: a removed container is still there", engine.engine.name),
@@ -48,12 +66,11 @@ fn one(engine: &RunningEngine, image: &str) -> Result<String> {
     }
     let ms = |time: Duration| time.as_millis();
     Ok(format!(
-        "{image}: create and start {} ms, {} exec(s) {} ms, {} process(es), kill and remove {} ms",
+        "{image}: create and start {} ms, {} exec(s) {} ms, kill and remove {} ms",
         ms(started),
         uses(image).len(),
         ms(ready.saturating_sub(started)),
-        processes?.len(),
-        ms(begun.elapsed().saturating_sub(ready)),
+        ms(gone.saturating_sub(ready)),
     ))
 }
 

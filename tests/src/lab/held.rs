@@ -15,14 +15,14 @@ use super::error::{Error, Result};
 
 /// What `/proc/{pid}/stat` says, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
-    pid: i32,
-    state: char,
-    parent: i32,
-    start: u64,
+pub(super) struct Stat {
+    pub(super) pid: i32,
+    pub(super) state: char,
+    pub(super) parent: i32,
+    pub(super) start: u64,
 }
 
-fn parse(line: &str) -> Option<Stat> {
+pub(super) fn parse(line: &str) -> Option<Stat> {
     // The name in the middle may hold anything, blanks and parentheses too.
     let (pid, rest) = line.split_once(" (")?;
     let (_, rest) = rest.rsplit_once(") ")?;

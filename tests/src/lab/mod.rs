@@ -6,6 +6,7 @@
 //! The command `cargo lab` is a thin layer over this module.
 
 mod apt;
+mod census;
 mod check;
 mod error;
 mod held;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+pub use census::Seen;
 pub use check::check;
 pub use error::{Error, Result};
 pub use opinion::Outcome;
@@ -151,6 +153,15 @@ impl Engine {
             version: field("Version"),
             api,
         })
+    }
+
+    /// All processes of the engine, its containers and whatever was started in them, as the kernel shows them.
+    /// Empty when the engine does not run.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Seen> {
+        launch::held(self)
+            .map(|held| census::below(held.pid))
+            .unwrap_or_default()
     }
 
     /// A command that runs inside the engine's namespaces, with the engine's socket in its environment.

@@ -72,6 +72,9 @@ impl Peer {
 
     /// The processes of a running container, one line each, as the engine's `top` prints them.
     ///
+    /// Podman 4 runs the image's own `ps` for that, and says nothing at all if it has none: to be certain, ask the
+    /// kernel with [`Engine::processes`](super::Engine::processes).
+    ///
     /// # Errors
     /// When the engine does not answer or refuses (the container does not run).
     pub fn processes(&self, name: &str) -> Result<Vec<String>> {
