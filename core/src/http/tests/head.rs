@@ -140,6 +140,9 @@ fn limits_are_exact() {
             declared: None,
         };
         assert_eq!(read_with(&limits, input).error, Some(error));
+        // What has not exceeded the limit is only unfinished.
+        let unfinished = read_with(&limits, &input[..head_bytes]).error.unwrap();
+        assert!(matches!(unfinished, ProtocolError::Truncated { .. }), "{unfinished}");
     }
 }
 
