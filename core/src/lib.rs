@@ -1,1 +1,27 @@
-//! core
+//! The sans-IO core of pocket-dock: the container engine protocol and the sandbox calls as pure state machines.
+//!
+//! Most programs use an adapter crate, such as `pocket-dock-blocking`, which re-exports everything here that users hold.
+
+mod command;
+mod engine_api;
+mod error;
+pub mod http;
+pub mod limits;
+mod link;
+mod op;
+pub mod protocol_error;
+mod runtime;
+mod spec;
+#[cfg(test)]
+mod splits;
+pub mod stream;
+
+pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
+pub use engine_api::EngineKind;
+pub use error::{ContainerError, Error, ExecError, ImageError, SocketError};
+pub use limits::Limits;
+pub use link::Link;
+pub use op::{Endpoint, Need, Op, Slot, Step};
+pub use protocol_error::ProtocolError;
+pub use runtime::{Host, Launched, Owner, Runtime};
+pub use spec::{ContainerSpec, Network};

@@ -1,0 +1,286 @@
+//! What is run in a container, and how.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::Error;
+use crate::spec::{check_env, check_text, check_workdir};
+
+/// The longest single argument that Linux takes is 128 KiB with its end; longer code goes another way.
+pub(crate) const ARGUMENT_BYTES: usize = 96 * 1024;
+/// The longest list of arguments that is sent, below Linux's least limit for arguments and environment together.
+const ARGUMENTS_BYTES: usize = 1024 * 1024;
+
+/// A command to be run in a container, and how.
+///
+/// A string is a shell's command; [`argv`](Self::argv) is a program with its arguments, untouched by any shell;
+/// [`lang`](Self::lang) is code of any size.
+///
+/// ```
+/// use std::time::Duration;
+/// use pocket_dock_core::Command;
+///
+/// let build = Command::from("make -j2 2>&1 | tail").timeout(Duration::from_secs(60));
+/// let list = Command::argv(["ls", "-l", "a file; with odd $characters"]).workdir("/tmp");
+/// let sum = Command::lang("python", "import sys\nprint(sum(map(int, sys.stdin)))").stdin("1\n2\n");
+/// # let _ = (build, list, sum);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Command {
+    pub(crate) what: What,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) workdir: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) stdin: Option<Bytes>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) output_limit: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Shell(String),
+    Argv(Vec<String>),
+    Code(Language, String),
+}
+
+/// The output kept per stream without an [`output_limit`](Command::output_limit): 16 MiB.
+pub const DEFAULT_OUTPUT_LIMIT: u64 = 16 * 1024 * 1024;
+
+impl Command {
+    fn new(what: What) -> Self {
+        Self {
+            what,
+            env: BTreeMap::new(),
+            workdir: None,
+            user: None,
+            stdin: None,
+            timeout: None,
+            output_limit: Some(DEFAULT_OUTPUT_LIMIT),
+        }
+    }
+
+    /// A command for `/bin/sh -c`, of any size.
+    pub fn shell(line: impl Into<String>) -> Self {
+        Self::new(What::Shell(line.into()))
+    }
+
+    /// A program and its arguments. No shell reads them.
+    pub fn argv<I>(words: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        Self::new(What::Argv(words.into_iter().map(Into::into).collect()))
+    }
+
+    /// Code for an interpreter, of any size.
+    pub fn lang(language: impl Into<Language>, code: impl Into<String>) -> Self {
+        Self::new(What::Code(language.into(), code.into()))
+    }
+
+    /// An environment variable for this command, over the container's own.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// The working directory, an absolute path. The container's own by default.
+    #[must_use]
+    pub fn workdir(mut self, path: impl Into<String>) -> Self {
+        self.workdir = Some(path.into());
+        self
+    }
+
+    /// The user, as `name`, `uid`, `name:group` or `uid:gid`. The container's own by default.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// What the command reads from its standard input, and then its end. Both directions move at once. Without it, the
+    /// command reads an end at once.
+    #[must_use]
+    pub fn stdin(mut self, data: impl Into<Bytes>) -> Self {
+        self.stdin = Some(data.into());
+        self
+    }
+
+    /// How long the command may run, from its start. After that its whole process tree is killed, also what it put into
+    /// the background, and the result has [`timed_out`](crate::ExecResult::timed_out) and the output so far. No limit by
+    /// default.
+    ///
+    /// The tree is found by the environment variable `POCKET_DOCK_EXEC`, which every descendant inherits: a process that
+    /// cleans its own environment and leaves no parent behind can hide.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// How many bytes of each of standard output and standard error are kept: the first half and the last half of
+    /// them; the rest is read and counted. [`DEFAULT_OUTPUT_LIMIT`] by default.
+    #[must_use]
+    pub fn output_limit(mut self, bytes: u64) -> Self {
+        self.output_limit = Some(bytes);
+        self
+    }
+
+    /// Keeps all output, however much it is, in memory.
+    #[must_use]
+    pub fn unlimited_output(mut self) -> Self {
+        self.output_limit = None;
+        self
+    }
+
+    /// Refuses what no engine could run, before anything is sent.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.what {
+            What::Shell(line) => check_nul("the command", line)?,
+            What::Argv(words) => {
+                let Some(program) = words.first() else {
+                    return Err(Error::misuse("the command is empty: give at least the program"));
+                };
+                check_text("the program", program)?;
+                words.iter().try_for_each(|word| check_nul("an argument", word))?;
+                if words.iter().any(|word| word.len() > ARGUMENT_BYTES) {
+                    return Err(Error::misuse(format!(
+                        "an argument is longer than {ARGUMENT_BYTES} bytes, which Linux may not take: give it by `stdin`"
+                    )));
+                }
+                if words.iter().map(String::len).sum::<usize>() > ARGUMENTS_BYTES {
+                    return Err(Error::misuse(format!(
+                        "the arguments are longer than {ARGUMENTS_BYTES} bytes together, which Linux may not take: give \
+                         them by `stdin`"
+                    )));
+                }
+            }
+            What::Code(language, code) => {
+                check_nul("the code", code)?;
+                if language.interpreter.is_empty() {
+                    return Err(Error::misuse("the language names no interpreter: give at least the program"));
+                }
+                language.interpreter.iter().try_for_each(|word| check_text("the interpreter", word))?;
+            }
+        }
+        self.env.iter().try_for_each(|(name, value)| check_env(name, value))?;
+        if self.env.contains_key(MARK) {
+            return Err(Error::misuse(format!("the environment variable {MARK} is pocket-dock's own: use another name")));
+        }
+        self.workdir.as_deref().map_or(Ok(()), check_workdir)?;
+        self.user.as_deref().map_or(Ok(()), |user| check_text("the user", user))
+    }
+}
+
+/// The environment variable by which the processes of one command are found.
+pub(crate) const MARK: &str = "POCKET_DOCK_EXEC";
+
+fn check_nul(what: &str, text: &str) -> Result<(), Error> {
+    if text.contains('\0') {
+        return Err(Error::misuse(format!("{what} has a NUL character in it, which no program can be given: remove it")));
+    }
+    Ok(())
+}
+
+impl From<&str> for Command {
+    fn from(line: &str) -> Self {
+        Self::shell(line)
+    }
+}
+
+impl From<String> for Command {
+    fn from(line: String) -> Self {
+        Self::shell(line)
+    }
+}
+
+/// How code of one language is run: by an interpreter that takes code as an argument, or as a file.
+///
+/// ```
+/// use pocket_dock_core::{Command, Language};
+///
+/// let ruby = Language::new(["ruby"]).code_flag("-e");
+/// let hello = Command::lang(ruby, "puts :hello");
+/// # let _ = hello;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Language {
+    pub(crate) interpreter: Vec<String>,
+    pub(crate) flag: String,
+}
+
+impl Language {
+    /// A language by the words of its interpreter. The code follows a `-c`; see [`code_flag`](Self::code_flag). Code of
+    /// more than 96 KiB is given as a file instead, named by a path under `/proc/self/fd`.
+    pub fn new<I>(interpreter: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        Self { interpreter: interpreter.into_iter().map(Into::into).collect(), flag: "-c".to_owned() }
+    }
+
+    /// The option behind which the interpreter takes code: `-c` by default, `-e` for Ruby, Perl and Node.
+    #[must_use]
+    pub fn code_flag(mut self, flag: impl Into<String>) -> Self {
+        self.flag = flag.into();
+        self
+    }
+
+    /// Python 3, by `python3 -u`: its output is seen as it is written.
+    #[must_use]
+    pub fn python() -> Self {
+        Self::new(["python3", "-u"])
+    }
+
+    /// The image's POSIX shell.
+    #[must_use]
+    pub fn sh() -> Self {
+        Self::new(["/bin/sh"])
+    }
+
+    /// Bash.
+    #[must_use]
+    pub fn bash() -> Self {
+        Self::new(["bash"])
+    }
+}
+
+impl From<&str> for Language {
+    /// `"python"`, `"python3"`, `"sh"`, `"bash"`, `"node"`, `"ruby"` and `"perl"` are known; any other name is taken for
+    /// an interpreter that takes code behind `-c`.
+    fn from(name: &str) -> Self {
+        match name {
+            "python" | "python3" => Self::python(),
+            "sh" => Self::sh(),
+            "node" | "ruby" | "perl" => Self::new([name]).code_flag("-e"),
+            other => Self::new([other]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_run_is_refused_before_anything_is_sent() {
+        assert_eq!(Command::from("").check(), Ok(()));
+        for wrong in [
+            Command::argv(Vec::<String>::new()),
+            Command::argv([""]),
+            Command::argv(["echo", "a\0b"]),
+            Command::argv(["echo".to_owned(), "x".repeat(ARGUMENT_BYTES + 1)]),
+            Command::from("echo \0"),
+            Command::lang(Language::new(Vec::<String>::new()), "x"),
+            Command::from("x").env(MARK, "1"),
+            Command::from("x").workdir("tmp"),
+            Command::from("x").user(""),
+        ] {
+            assert!(matches!(wrong.check(), Err(Error::Misuse(_))), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The Engine API, as far as pocket-dock speaks it: one file per resource, each with its requests and its answers.
+//!
+//! Docker and Podman differ in statuses, texts and keys. What is decided by status class and parsed error is decided in
+//! [`refusal`]; every field of an answer is optional, and `null` is an empty list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::http::Path;
+use crate::limits::Limits;
+use crate::op::Endpoint;
+use crate::protocol_error::ProtocolError;
+
+pub(crate) mod container;
+pub(crate) mod exec;
+pub(crate) mod image;
+pub(crate) mod refusal;
+pub(crate) mod system;
+
+/// Which engine it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// Docker Engine, or one that says it is.
+    Docker,
+    /// Podman's service.
+    Podman,
+}
+
+impl std::fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "Docker",
+            Self::Podman => "Podman",
+        })
+    }
+}
+
+/// An engine that answered a ping: where, which, and how to speak to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Target(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    endpoint: Endpoint,
+    kind: EngineKind,
+    prefix: String,
+    limits: Limits,
+    answer_limit: Duration,
+}
+
+impl Target {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        kind: EngineKind,
+        prefix: String,
+        limits: Limits,
+        answer_limit: Duration,
+    ) -> Self {
+        Self(Arc::new(Inner { endpoint, kind, prefix, limits, answer_limit }))
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    pub(crate) fn kind(&self) -> EngineKind {
+        self.0.kind
+    }
+
+    /// The version prefix of every path, such as `/v1.44`.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn answer_limit(&self) -> Duration {
+        self.0.answer_limit
+    }
+}
+
+/// `/{collection}/{id}{rest}`, with the id kept in its segment.
+pub(crate) fn path(collection: &'static str, id: &str, rest: &'static str) -> Result<Path, Error> {
+    let build = || -> Result<Path, ProtocolError> { Ok(Path::new(collection).segment(id)?.literal(rest)) };
+    build().map_err(|error| Error::misuse(error.to_string()))
+}
+
+/// Reads a JSON answer.
+pub(crate) fn json<'a, T: serde::Deserialize<'a>>(what: &'static str, body: &'a [u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| {
+        let source = ProtocolError::Malformed { what: "JSON answer", detail: error.to_string() };
+        Error::protocol(what, source)
+    })
+}

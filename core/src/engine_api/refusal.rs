@@ -1,0 +1,173 @@
+//! What an engine means when it says no.
+//!
+//! | asked | Docker | Podman | here |
+//! |---|---|---|---|
+//! | no such container | 404 | 404 | `Gone` |
+//! | name in use | 409 | 500 `that name is already in use`, later 409 | `NameInUse` |
+//! | exec in a stopped container | 409 `is not running` | 500 `container state improper` | `NotRunning` |
+//! | exec in a paused container | 409 `is paused` | 409 `is paused` | `Paused` |
+//! | no such image | 404 `No such image` | 404 `image not known` | `Image::NotFound` |
+//! | a value out of range | 400 | 400, or 500 `invalid argument` | `Refused` |
+
+use serde::Deserialize;
+
+use crate::error::{ContainerError, Error, ExecError, ImageError};
+use crate::op::call::Answer;
+
+/// What was asked about, for the error.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// Something about the engine as a whole.
+    Engine,
+    /// A container, by name or id.
+    Container(String),
+    /// An image, by the name the user gave.
+    Image(String),
+    /// A container to be created from an image.
+    NewContainer { name: String, image: String, memory: Option<u64> },
+    /// A command, run as a user, in a container.
+    Exec { container: String, user: Option<String> },
+}
+
+/// The body of a refusal, in its four forms: Docker's JSON, Podman's JSON, plain text, nothing.
+#[derive(Debug, Default, Deserialize)]
+struct Body {
+    #[serde(default)]
+    cause: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+/// The engine's own words, whole.
+pub(crate) fn words(body: &[u8]) -> String {
+    let parsed: Body = serde_json::from_slice(body).unwrap_or_default();
+    match (parsed.message, parsed.cause) {
+        (Some(message), Some(cause)) if !message.contains(&cause) => format!("{message} ({cause})"),
+        (Some(message), _) => message,
+        (None, Some(cause)) => cause,
+        (None, None) => {
+            let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+            let text = text.trim();
+            if text.is_empty() { "(it gave no reason)".to_owned() } else { text.to_owned() }
+        }
+    }
+}
+
+/// The error that a refusal is.
+pub(crate) fn refused(what: &'static str, subject: &Subject, answer: &Answer) -> Error {
+    let status = answer.status();
+    let message = words(&answer.body);
+    if let Some(error) = about(subject, status, &message) {
+        return error;
+    }
+    Error::Refused { what, status, message }
+}
+
+fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
+    let lower = message.to_ascii_lowercase();
+    let message = message.to_owned();
+    let error = match subject {
+        Subject::Engine => return None,
+        Subject::Image(image) if status == 404 => ImageError::NotFound { image: image.clone(), message }.into(),
+        Subject::Image(_) => return None,
+        Subject::NewContainer { name, image, memory } => {
+            if lower.contains("already in use") && matches!(status, 409 | 500) {
+                ContainerError::NameInUse { name: name.clone(), message }.into()
+            } else if status == 404 && (lower.contains("no such image") || lower.contains("image not known")) {
+                ImageError::NotFound { image: image.clone(), message }.into()
+            } else if let (Some(bytes), true) = (*memory, lower.contains("memory limit")) {
+                ContainerError::BadMemory { bytes, message }.into()
+            } else {
+                return None;
+            }
+        }
+        Subject::Container(name) => return state(name, status, &lower, message),
+        Subject::Exec { container, user } => {
+            if let (Some(user), true) = (user, is_unknown_user(&lower)) {
+                return Some(ExecError::NoUser { user: user.clone(), message }.into());
+            }
+            return state(container, status, &lower, message);
+        }
+    };
+    Some(error)
+}
+
+fn state(name: &str, status: u16, lower: &str, message: String) -> Option<Error> {
+    let name = name.to_owned();
+    let error = match status {
+        404 if lower.contains("exec") && !lower.contains("container") => ContainerError::NotRunning { name, message },
+        404 if lower.contains("no such container")
+            || lower.contains("no container with")
+            || lower.contains("(it gave no reason)") =>
+        {
+            ContainerError::Gone { name, message }
+        }
+        409 | 500 if lower.contains("paused") => ContainerError::Paused { name, message },
+        409 | 500
+            if lower.contains("is not running")
+                || lower.contains("not running")
+                || lower.contains("running containers")
+                || lower.contains("container state improper")
+                || lower.contains("can only ") =>
+        {
+            ContainerError::NotRunning { name, message }
+        }
+        409 | 500 if lower.contains("no such container") => ContainerError::Gone { name, message },
+        _ => return None,
+    };
+    Some(error.into())
+}
+
+/// Whether these words, lower case, say that a user or group is not known in the container.
+pub(crate) fn is_unknown_user(lower: &str) -> bool {
+    lower.contains("unable to find user")
+        || lower.contains("unable to find group")
+        || lower.contains("no matching entries in passwd file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_refusal_keeps_the_words() {
+        assert_eq!(words(b"{\"message\":\"No such container: x\"}\n"), "No such container: x");
+        assert_eq!(
+            words(b"{\"cause\":\"no such container\",\"message\":\"no container with name\",\"response\":404}\n"),
+            "no container with name (no such container)"
+        );
+        assert_eq!(words(b"Not Found\n"), "Not Found");
+        assert_eq!(words(b""), "(it gave no reason)");
+        assert_eq!(words(b"{\"message\":7}"), "{\"message\":7}");
+    }
+
+    #[test]
+    fn both_engines_refusals_mean_the_same() {
+        let subject = Subject::Exec { container: "c".into(), user: None };
+        for (status, words) in [
+            (409, "Container 1234 is not running"),
+            (500, "can only create exec sessions on running containers: container state improper"),
+            (409, "cannot exec in a container that is not running; container 1 is exited"),
+            (404, "No such exec instance: 12"),
+        ] {
+            let error = about(&subject, status, words);
+            assert!(matches!(error, Some(Error::Container(ContainerError::NotRunning { .. }))), "{words}: {error:?}");
+        }
+        for (status, words) in [
+            (409, "Container wr-g is paused, unpause the container before exec"),
+            (409, "cannot create exec session as container 12 is paused"),
+        ] {
+            let error = about(&subject, status, words);
+            assert!(matches!(error, Some(Error::Container(ContainerError::Paused { .. }))), "{words}: {error:?}");
+        }
+        let new = Subject::NewContainer { name: "n".into(), image: "i".into(), memory: None };
+        for (status, words) in [
+            (409, "Conflict. The container name \"/x\" is already in use by container \"1\"."),
+            (500, "the container name \"wr-a\" is already in use by 12 (that name is already in use)"),
+        ] {
+            let error = about(&new, status, words);
+            assert!(matches!(error, Some(Error::Container(ContainerError::NameInUse { .. }))), "{words}: {error:?}");
+        }
+        assert!(about(&new, 404, "network nosuch not found").is_none());
+    }
+}

@@ -1,0 +1,311 @@
+//! What can go wrong, whose fault it is, and what to do next.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use crate::op::Endpoint;
+use crate::protocol_error::ProtocolError;
+
+/// Why a call failed.
+///
+/// Each variant says whose fault it was; the message says what happened and what to do next. The engine's own words are
+/// kept wherever it said any. `Debug` prints the same message as `Display`, so that a `main` that returns a `Result`
+/// shows it.
+#[derive(Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The engine cannot be reached.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The container cannot do it: it is gone, or not in the right state.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The image cannot be used.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A command could not be run. A command that ran and failed is no error: its exit code tells.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// The engine did not answer in time.
+    #[error("{what}: the engine did not answer within {limit:?}; it may be overloaded or stuck: look at its log, or raise the limit with `Options::answer_limit`")]
+    Deadline {
+        /// What was asked of the engine.
+        what: &'static str,
+        /// The limit that passed.
+        limit: Duration,
+    },
+    /// The engine does not speak the protocol, or broke off.
+    #[error("{what}: {source}")]
+    Protocol {
+        /// What was asked of the engine.
+        what: &'static str,
+        /// What was wrong with the answer.
+        source: ProtocolError,
+    },
+    /// The engine understood and refused.
+    #[error("{what}: the engine refused with status {status}: {message}")]
+    Refused {
+        /// What was asked of the engine.
+        what: &'static str,
+        /// The HTTP status; 200 where the refusal came inside the answer, as for builds.
+        status: u16,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The caller asked for something that cannot be. Nothing was sent to the engine.
+    #[error("{0}")]
+    Misuse(String),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Socket(_) => "Socket",
+            Self::Container(_) => "Container",
+            Self::Image(_) => "Image",
+            Self::Exec(_) => "Exec",
+            Self::Deadline { .. } => "Deadline",
+            Self::Protocol { .. } => "Protocol",
+            Self::Refused { .. } => "Refused",
+            Self::Misuse(_) => "Misuse",
+        };
+        write!(f, "{kind}: {self}")
+    }
+}
+
+/// The engine cannot be reached.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// Nothing listens at the socket, or we may not use it.
+    #[error("cannot connect to the engine at {endpoint}: {}; {}", reason(*.why), connect_advice(*.why))]
+    Connect {
+        /// The socket.
+        endpoint: Endpoint,
+        /// What the system said.
+        why: ErrorKind,
+    },
+    /// The connection broke while the engine was asked.
+    #[error("{what}: the connection to the engine broke ({}); the engine may have been stopped: check that it runs, and ask again", reason(*.why))]
+    Broken {
+        /// What was asked of the engine.
+        what: &'static str,
+        /// What the system said.
+        why: ErrorKind,
+    },
+    /// No engine answers anywhere.
+    #[error("no container engine answers here. Tried:\n{}Install Podman (for example `apt-get install podman`) or Docker, start it, or set POCKET_DOCK_SOCKET to the path of its socket", list(.tried))]
+    NoEngine {
+        /// Every place that was tried, and why it was not taken.
+        tried: Vec<(String, String)>,
+    },
+    /// A setting names an engine that does not answer. Nothing else is tried, lest the wrong engine be used.
+    #[error("{setting} names {value:?}, and that is of no use: {why}; correct it, or unset it to have an engine found")]
+    Setting {
+        /// The environment variable.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The container cannot do it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContainerError {
+    /// There is no such container, at least not any more.
+    #[error("container {name} does not exist (any more): it was removed, or its main process ended and it removed itself; make a new one. The engine said: {message}")]
+    Gone {
+        /// Name or id.
+        name: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The container is not running.
+    #[error("container {name} is not running: its main process has ended, or it was never started; make a new one, or start it if it was made to be kept. The engine said: {message}")]
+    NotRunning {
+        /// Name or id.
+        name: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The container is paused.
+    #[error("container {name} is paused: unpause it first. The engine said: {message}")]
+    Paused {
+        /// Name or id.
+        name: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The name belongs to another container.
+    #[error("the container name {name} is in use: choose another one, or remove the container that has it. The engine said: {message}")]
+    NameInUse {
+        /// The name.
+        name: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The container was made and could not be started. It was removed again.
+    #[error("container {name} could not be started, and was removed again: check its command, user and limits. The engine said: {message}")]
+    StartFailed {
+        /// Name or id.
+        name: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The memory limit is one that the engine cannot set. Nothing was left behind.
+    #[error("the memory limit of {bytes} bytes cannot be set: engines want at least 6 MiB. The engine said: {message}")]
+    BadMemory {
+        /// The limit as it was asked for.
+        bytes: u64,
+        /// The engine's own message.
+        message: String,
+    },
+    /// It was told to end and is still there.
+    #[error("container {name} is still there {after:?} after it was removed: the engine may be stuck; remove it by hand when the engine answers again")]
+    StillThere {
+        /// Name or id.
+        name: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+}
+
+/// The image cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The engine does not have it, and nothing is ever fetched.
+    #[error("image {image:?} is not on this engine: build it with `Engine::build_image`, load it with `Engine::load_image`, or pull it with the engine's own tool. The engine said: {message}")]
+    NotFound {
+        /// The image as it was asked for.
+        image: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The build failed. The fault is in the context or its Dockerfile.
+    #[error("building the image failed: {message}\n{}", tail(.log))]
+    BuildFailed {
+        /// The engine's own message.
+        message: String,
+        /// The end of what the build printed.
+        log: String,
+    },
+}
+
+/// A command could not be run, as opposed to one that ran and failed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecError {
+    /// There is no such program in the container.
+    #[error("{program:?} is not in the container, or not on its PATH: install it in the image, or check the spelling")]
+    NotFound {
+        /// The program as it was asked for.
+        program: String,
+    },
+    /// The program is there and cannot be executed.
+    #[error("{program:?} cannot be executed in the container: it is a directory, lacks the execute permission, or its interpreter is missing")]
+    NotExecutable {
+        /// The program as it was asked for.
+        program: String,
+    },
+    /// The working directory does not exist or may not be entered.
+    #[error("the working directory {path:?} cannot be entered in the container: create it first, or check its permissions")]
+    NoDirectory {
+        /// The directory as it was asked for.
+        path: String,
+    },
+    /// There is no such user in the container.
+    #[error("the user {user:?} is not known in the container: use one that its /etc/passwd has, or numbers such as 1000:1000. The engine said: {message}")]
+    NoUser {
+        /// The user as it was asked for.
+        user: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// The image lacks what this call needs: a shell for command strings, `dd` for code of more than 96 KiB.
+    #[error("the image has no {tool}, and {needed_for} needs it: use an image that has it, or run a program with `Command::argv`")]
+    NoTool {
+        /// What is missing.
+        tool: &'static str,
+        /// What needs it.
+        needed_for: &'static str,
+    },
+    /// The engine could not start the command, for a reason of its own.
+    #[error("the command could not be started. The engine said: {message}")]
+    StartFailed {
+        /// The engine's own message.
+        message: String,
+    },
+    /// The engine ended the command's output before the command ended; how it ended is unknown.
+    #[error("the output of the command ended before the command did, and how it ended is unknown: the container or the engine was stopped in the middle, or something killed the command's supervisor ({message})")]
+    Lost {
+        /// What is known.
+        message: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn misuse(text: impl Into<String>) -> Self {
+        Self::Misuse(text.into())
+    }
+
+    /// A request that cannot be written is the caller's fault, an answer that cannot be read is the peer's.
+    pub(crate) fn protocol(what: &'static str, source: ProtocolError) -> Self {
+        match source {
+            ProtocolError::BadRequest { .. } => Self::Misuse(source.to_string()),
+            source => Self::Protocol { what, source },
+        }
+    }
+}
+
+fn reason(why: ErrorKind) -> String {
+    match why {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn connect_advice(why: ErrorKind) -> &'static str {
+    match why {
+        ErrorKind::PermissionDenied => "join the group that owns the socket, or use rootless Podman",
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => "the engine does not accept connections: look at its log",
+        _ => "start the engine, or set POCKET_DOCK_SOCKET to the path of its socket",
+    }
+}
+
+fn list(tried: &[(String, String)]) -> String {
+    tried.iter().map(|(place, why)| format!("  {place}: {why}\n")).collect()
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_advice() {
+        let error = Error::from(SocketError::Connect {
+            endpoint: Endpoint::unix("/run/x.sock"),
+            why: ErrorKind::PermissionDenied,
+        });
+        let text = format!("{error:?}");
+        assert!(text.contains("/run/x.sock") && text.contains("permission denied") && text.contains("join the group"));
+    }
+
+    #[test]
+    fn no_engine_lists_what_was_tried() {
+        let tried = vec![("/run/a".to_owned(), "no such file".to_owned()), ("/run/b".to_owned(), "refused".to_owned())];
+        let text = SocketError::NoEngine { tried }.to_string();
+        assert!(text.contains("  /run/a: no such file\n  /run/b: refused\n"), "{text}");
+    }
+}

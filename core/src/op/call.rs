@@ -1,0 +1,169 @@
+//! One request and its whole answer: the sub-machine of every other operation.
+//!
+//! ```text
+//! Start ──(connection idle)──────────────► Sent ──► Done(Answer)
+//!   └──► Dialling ──(connected)──► Start     ▲ │
+//!            └──► Err(Connect)               └─┘ bytes
+//! ```
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Need, Step};
+use crate::engine_api::Target;
+use crate::error::{Error, SocketError};
+use crate::http::{Event, Request, ResponseHead, ResponseReader};
+use crate::link::Link;
+use crate::protocol_error::ProtocolError;
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) head: ResponseHead,
+    /// Empty after an upgrade: then the bytes that follow are in the link.
+    pub(crate) body: Bytes,
+    pub(crate) upgraded: bool,
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        self.head.status
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        self.upgraded || matches!(self.head.status, 200..=299 | 304)
+    }
+}
+
+/// One request and its answer.
+#[derive(Debug)]
+pub(crate) struct Call {
+    what: &'static str,
+    target: Target,
+    outgoing: Vec<Bytes>,
+    reader: ResponseReader,
+    limit: Duration,
+    deadline: Option<Instant>,
+    state: State,
+    head: Option<ResponseHead>,
+    body: BytesMut,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    Dialling,
+    Sent,
+}
+
+impl Call {
+    /// `what` says in errors what was asked, as in `"create container"`.
+    pub(crate) fn new(what: &'static str, target: &Target, request: &Request) -> Self {
+        Self::with_prefix(what, target, request, target.prefix())
+    }
+
+    /// A call outside the negotiated version.
+    pub(crate) fn with_prefix(what: &'static str, target: &Target, request: &Request, prefix: &str) -> Self {
+        Self {
+            what,
+            target: target.clone(),
+            outgoing: vec![request.encode(prefix)],
+            reader: ResponseReader::new(target.limits(), request.method(), request.wants_upgrade()),
+            limit: target.answer_limit(),
+            deadline: None,
+            state: State::Start,
+            head: None,
+            body: BytesMut::new(),
+        }
+    }
+
+    /// A shorter or longer limit than the engine's own.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Whether the engine may have seen the request.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.state == State::Sent
+    }
+
+    pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Answer>, Error> {
+        let until = *self.deadline.get_or_insert(now + self.limit);
+        loop {
+            match self.state {
+                State::Start if link.is_idle() => {
+                    for part in self.outgoing.drain(..) {
+                        link.send(part);
+                    }
+                    self.state = State::Sent;
+                }
+                State::Start => {
+                    self.state = State::Dialling;
+                    return Ok(Need::Dial { at: self.target.endpoint().clone(), until }.into());
+                }
+                State::Dialling => {
+                    if let Some(why) = link.take_dial_failure() {
+                        let endpoint = self.target.endpoint().clone();
+                        return Err(SocketError::Connect { endpoint, why }.into());
+                    }
+                    self.state = State::Start;
+                    if !link.is_open() {
+                        continue; // polled before the driver dialled: ask again
+                    }
+                }
+                State::Sent => return self.read(now, until, link),
+            }
+        }
+    }
+
+    fn read(&mut self, now: Instant, until: Instant, link: &mut Link) -> Result<Step<Answer>, Error> {
+        loop {
+            let eof = link.is_eof();
+            let event = match self.reader.next(link.received(), eof) {
+                Ok(event) => event,
+                Err(error) => return Err(self.broken(error, link)),
+            };
+            match event {
+                Some(Event::Head(head)) => self.head = Some(head),
+                Some(Event::Data(data)) => self.take(&data)?,
+                Some(Event::Upgraded) => return self.done(true),
+                Some(Event::End { keep_alive }) => {
+                    if !keep_alive || link.has_pending() {
+                        link.hang_up();
+                    }
+                    return self.done(false);
+                }
+                None if now >= until => return Err(Error::Deadline { what: self.what, limit: self.limit }),
+                None => return Ok(Need::Wait { read: true, until: Some(until) }.into()),
+            }
+        }
+    }
+
+    fn take(&mut self, data: &Bytes) -> Result<(), Error> {
+        let limit = self.target.limits().body_bytes;
+        if self.body.len() + data.len() > limit {
+            let source = ProtocolError::OverLimit { what: "response body", limit: limit as u64, declared: None };
+            return Err(Error::protocol(self.what, source));
+        }
+        self.body.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn done(&mut self, upgraded: bool) -> Result<Step<Answer>, Error> {
+        let Some(head) = self.head.take() else {
+            let source = ProtocolError::Truncated { what: "response head" };
+            return Err(Error::protocol(self.what, source));
+        };
+        Ok(Step::Done(Answer { head, body: std::mem::take(&mut self.body).freeze(), upgraded }))
+    }
+
+    /// A connection that broke says more than the answer that was cut short by it.
+    fn broken(&self, error: ProtocolError, link: &Link) -> Error {
+        match (error, link.failure()) {
+            (ProtocolError::Truncated { .. }, Some(why)) => SocketError::Broken { what: self.what, why }.into(),
+            (error, _) => Error::protocol(self.what, error),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Whole calls as pure state machines.
+//!
+//! An [`Op`] is everything one call does, from the first connection to the result: `Run` creates an exec, starts it,
+//! streams both ways, and kills the process tree at its deadline. It never touches a socket or a clock. A driver polls
+//! it, does what it needs, and polls again:
+//!
+//! ```text
+//! loop { match op.poll(now, link)? {
+//!     Done(value)       => return value,
+//!     Need(Dial { .. }) => connect,
+//!     Need(Swap)        => exchange the connection and the one set aside,
+//!     Need(Keep(slot))  => put the connection into the slot: it outlives the call,
+//!     Need(Wait { .. }) => write what is pending; read if asked; if nothing moved, wait for readiness or the deadline } }
+//! ```
+//!
+//! Polling without a reason is harmless, and the work of one poll is bounded.
+
+use std::any::Any;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::link::Link;
+
+pub(crate) mod ask;
+pub(crate) mod call;
+pub(crate) mod connect;
+pub(crate) mod create;
+pub(crate) mod exec;
+pub(crate) mod kill_tree;
+pub(crate) mod remove;
+pub(crate) mod run;
+pub(crate) mod shutdown;
+
+pub use ask::Ask;
+pub use connect::Connect;
+pub use create::{Create, Created};
+pub use kill_tree::KillTree;
+pub use remove::Remove;
+pub use run::Run;
+pub use shutdown::Shutdown;
+
+/// A whole call, without its I/O.
+pub trait Op: Send + Unpin + 'static {
+    /// What the call gives.
+    type Output: Send;
+
+    /// Goes on as far as it can. `now` never goes backwards from one poll to the next.
+    ///
+    /// # Errors
+    /// Whatever the call can end with. The operation must not be polled after an error or after [`Step::Done`].
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Self::Output>, Error>;
+
+    /// Nobody waits for the result any more. Returns whether something is left to be undone; then the operation must be
+    /// driven on to its end, with the same link and connections, and its output is of no interest.
+    fn abandon(&mut self) -> bool {
+        false
+    }
+}
+
+/// What an operation answers to a poll.
+#[derive(Debug)]
+#[must_use]
+pub enum Step<T> {
+    /// The operation needs something of its driver.
+    Need(Need),
+    /// The operation has ended.
+    Done(T),
+}
+
+/// What an operation needs before it is polled again.
+#[derive(Debug)]
+#[must_use]
+pub enum Need {
+    /// A fresh connection in place of the one there is, which is closed first. The driver reports the outcome with
+    /// [`Link::dialled`] or [`Link::dial_failed`].
+    Dial {
+        /// Where to.
+        at: Endpoint,
+        /// When to give up, if the peer lets us wait.
+        until: Instant,
+    },
+    /// Exchange the connection and the one set aside; either may be none.
+    Swap,
+    /// Put the connection into this slot, where it outlives the call. The link is hung up.
+    Keep(Slot),
+    /// Send what is pending; wait for bytes if `read`; poll again when anything moved or the time is come.
+    Wait {
+        /// Whether bytes are wanted. Where they are not, they stay in the kernel, and the peer is held up.
+        read: bool,
+        /// When to poll again at the latest.
+        until: Option<Instant>,
+    },
+}
+
+impl<T> From<Need> for Step<T> {
+    fn from(need: Need) -> Self {
+        Self::Need(need)
+    }
+}
+
+/// Takes the value of a finished sub-machine, or hands on what it needs.
+macro_rules! ready {
+    ($step:expr) => {
+        match $step? {
+            $crate::op::Step::Done(value) => value,
+            $crate::op::Step::Need(need) => return Ok($crate::op::Step::Need(need)),
+        }
+    };
+}
+pub(crate) use ready;
+
+/// Where an engine listens: a Unix socket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint(Arc<Path>);
+
+impl Endpoint {
+    /// The socket at this path.
+    #[must_use]
+    pub fn unix(path: impl AsRef<Path>) -> Self {
+        Self(Arc::from(path.as_ref()))
+    }
+
+    /// The socket's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+/// A place for a connection that outlives the call which opened it. Dropping the last handle closes the connection.
+#[derive(Clone, Default)]
+pub struct Slot(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+
+impl Slot {
+    /// Puts a connection in; the one before is closed.
+    pub fn put(&self, connection: impl Any + Send) {
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(Box::new(connection));
+        drop(before);
+    }
+
+    /// Closes the connection, if there is one.
+    pub fn clear(&self) {
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(before);
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let filled = self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        f.debug_struct("Slot").field("filled", &filled).finish()
+    }
+}

@@ -1,0 +1,123 @@
+//! What an adapter crate provides: a way to drive operations, and what only a host can know.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::op::Op;
+
+/// A way to drive operations: blocking on a thread, or as futures of an executor.
+///
+/// Everything that users hold, such as [`Engine`](crate::Engine) and [`Container`](crate::Container), is generic over
+/// it, so an adapter consists of this trait and a few type aliases.
+pub trait Runtime: Clone + Send + Sync + fmt::Debug + 'static {
+    /// What a call gives back: `Result<O::Output, Error>` itself where calls block, else a future of it.
+    type Returns<O: Op>;
+
+    /// Drives an operation to its end. Where this is a future and it is dropped before its end, the operation is
+    /// [abandoned](Op::abandon) and, if it says so, finished in the background.
+    fn drive<O: Op>(&self, op: O) -> Self::Returns<O>;
+
+    /// Drives an operation whose result nobody waits for, such as the removal of a dropped container. Must not panic
+    /// and must not block a thread that runs an executor.
+    fn finish<O: Op>(&self, op: O);
+
+    /// What the host knows.
+    fn host(&self) -> Arc<dyn Host>;
+}
+
+/// What the core cannot know by itself: randomness, the environment, the time of day, and which processes live.
+pub trait Host: Send + Sync + fmt::Debug + 'static {
+    /// 128 random bits, unpredictable to a container.
+    fn entropy(&self) -> [u8; 16];
+
+    /// The time of day.
+    fn now(&self) -> SystemTime;
+
+    /// The value of an environment variable; `None` if it is not set.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// Starts an engine that lives as long as what it returns, if there is a program that can: `podman system service`
+    /// on a socket of its own. `Ok(None)` if there is no such program. May block for seconds. An error says why a program
+    /// that is there did not work.
+    ///
+    /// # Errors
+    /// What the program said.
+    fn launch(&self) -> Result<Option<Launched>, String>;
+
+    /// The effective user id.
+    fn user_id(&self) -> u32;
+
+    /// This process, as another process on this machine can recognise it; `None` where the system cannot tell.
+    fn owner(&self) -> Option<Owner>;
+
+    /// Whether that process lives. `None` if it cannot be known from here: another machine, another boot of it, or
+    /// another process-id namespace.
+    fn lives(&self, owner: &Owner) -> Option<bool>;
+}
+
+/// An engine that was started for us.
+pub struct Launched {
+    /// Where it listens.
+    pub endpoint: crate::op::Endpoint,
+    /// Ends it when dropped.
+    pub guard: Box<dyn std::any::Any + Send + Sync>,
+}
+
+impl fmt::Debug for Launched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Launched").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// A process, told apart from every other one that ever had its number on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The process id, in its own namespace.
+    pub pid: u32,
+    /// When it was started, in the kernel's clock ticks after boot.
+    pub started: u64,
+    /// Which boot of the machine.
+    pub boot: String,
+    /// Which process-id namespace, by its inode number.
+    pub namespace: u64,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}:{}", self.pid, self.started, self.boot, self.namespace)
+    }
+}
+
+impl std::str::FromStr for Owner {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split(':');
+        let (Some(pid), Some(started), Some(boot), Some(namespace), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(());
+        };
+        Ok(Self {
+            pid: pid.parse().map_err(drop)?,
+            started: started.parse().map_err(drop)?,
+            boot: boot.to_owned(),
+            namespace: namespace.parse().map_err(drop)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Owner;
+
+    #[test]
+    fn an_owner_is_read_back_as_written() {
+        let owner = Owner { pid: 7, started: 12, boot: "a-b".into(), namespace: 4_026_531_836 };
+        assert_eq!(owner.to_string().parse(), Ok(owner));
+        for wrong in ["", "1", "1:2:3", "1:2:b:4:5", "x:2:b:4", "-1:2:b:4", "1:2:b:"] {
+            assert_eq!(wrong.parse::<Owner>(), Err(()), "{wrong}");
+        }
+    }
+}

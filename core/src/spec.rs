@@ -1,0 +1,252 @@
+//! What a container is to be.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// What a container is to be: an image, and how to run it.
+///
+/// Without a [`command`](Self::command) of your own, the main process is a small shell script that waits, reaps what is
+/// left over by others, and ends when the program that created the container ends, even by `kill -9`. The container then
+/// removes itself.
+///
+/// ```
+/// use pocket_dock_core::{ContainerSpec, Network};
+///
+/// let spec = ContainerSpec::new("alpine:3.21")
+///     .env("LANG", "C.UTF-8")
+///     .workdir("/tmp")
+///     .memory(256 * 1024 * 1024)
+///     .pids(128)
+///     .network(Network::None);
+/// # let _ = spec;
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerSpec {
+    pub(crate) image: String,
+    pub(crate) name: Option<String>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) workdir: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) memory: Option<u64>,
+    pub(crate) pids: Option<u64>,
+    pub(crate) network: Network,
+    pub(crate) grace: Duration,
+}
+
+/// What a container may reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Network {
+    /// Nothing but itself. The default: sandboxes run what is not trusted.
+    #[default]
+    None,
+    /// The engine's default network.
+    Default,
+    /// A network of the engine, by name.
+    Named(String),
+}
+
+/// The prefix of the labels that are ours.
+pub(crate) const LABELS: &str = "pocket-dock.";
+
+impl ContainerSpec {
+    /// A container of this image, which the engine must have: nothing is ever pulled.
+    pub fn new(image: impl Into<String>) -> Self {
+        Self {
+            image: image.into(),
+            name: None,
+            command: None,
+            env: BTreeMap::new(),
+            workdir: None,
+            user: None,
+            labels: BTreeMap::new(),
+            memory: None,
+            pids: None,
+            network: Network::None,
+            grace: Duration::from_secs(10),
+        }
+    }
+
+    /// A name in place of the random `pd-{8 hex digits}`. Names are unique on an engine.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// A main process of your own. It should end when its standard input ends: only then is the container sure to go
+    /// when your program is killed. Otherwise it is removed by the next program that uses pocket-dock on this engine.
+    #[must_use]
+    pub fn command<I>(mut self, words: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.command = Some(words.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// An environment variable of the container and of every command in it.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// The working directory, an absolute path. The engine creates it if it is missing.
+    #[must_use]
+    pub fn workdir(mut self, path: impl Into<String>) -> Self {
+        self.workdir = Some(path.into());
+        self
+    }
+
+    /// The user, as `name`, `uid`, `name:group` or `uid:gid`. The image's own by default.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// A label. Those that begin with `pocket-dock.` are refused.
+    #[must_use]
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(name.into(), value.into());
+        self
+    }
+
+    /// The most memory, in bytes, with no swap beside it. Engines want at least 6 MiB. Unlimited by default.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// The most processes and threads at a time. The engine's own limit by default: none on Docker, 2048 on Podman.
+    #[must_use]
+    pub fn pids(mut self, count: u64) -> Self {
+        self.pids = Some(count);
+        self
+    }
+
+    /// What the container may reach: nothing, by default.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// How long `shutdown` leaves the main process after it was told to end (SIGTERM) before it is killed. 10 s by
+    /// default, rounded up to whole seconds; the main process that is there without a command of yours ends at once.
+    #[must_use]
+    pub fn grace(mut self, limit: Duration) -> Self {
+        self.grace = limit;
+        self
+    }
+
+    /// Refuses what no engine could do, before anything is sent.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        check_text("the image's name", &self.image)?;
+        if let Some(name) = &self.name {
+            check_name(name)?;
+        }
+        if self.command.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::misuse("the container's command is empty: give at least the program"));
+        }
+        for (name, value) in &self.env {
+            check_env(name, value)?;
+        }
+        if let Some(path) = &self.workdir {
+            check_workdir(path)?;
+        }
+        if let Some(user) = &self.user {
+            check_text("the user", user)?;
+        }
+        for name in self.labels.keys() {
+            check_text("a label's name", name)?;
+            if name.starts_with(LABELS) {
+                return Err(Error::misuse(format!("the label {name:?} is one of pocket-dock's own: choose another name")));
+            }
+        }
+        if self.memory == Some(0) || self.memory.is_some_and(|bytes| i64::try_from(bytes).is_err()) {
+            return Err(Error::misuse("a memory limit is at least 6 MiB and less than 2^63 bytes"));
+        }
+        if self.pids == Some(0) || self.pids.is_some_and(|count| i64::try_from(count).is_err()) {
+            return Err(Error::misuse("a limit of processes is at least 1 and less than 2^63"));
+        }
+        if let Network::Named(name) = &self.network {
+            check_text("the network's name", name)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let mut characters = name.chars();
+    let first = characters.next().is_some_and(|c| c.is_ascii_alphanumeric());
+    if first && name.len() >= 2 && characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')) {
+        return Ok(());
+    }
+    Err(Error::misuse(format!(
+        "the container name {name:?} cannot be used: names have at least two characters, letters, digits, `_`, `.` or \
+         `-`, and begin with a letter or a digit"
+    )))
+}
+
+/// Text that a JSON field takes and that an operating system takes: not empty, and no NUL.
+pub(crate) fn check_text(what: &str, text: &str) -> Result<(), Error> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(Error::misuse(format!("{what} {text:?} is empty or has a NUL character in it: correct it")));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_env(name: &str, value: &str) -> Result<(), Error> {
+    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        return Err(Error::misuse(format!(
+            "the environment variable {name:?} cannot be set: names are not empty and have no `=`, and neither name nor \
+             value has a NUL character"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_workdir(path: &str) -> Result<(), Error> {
+    check_text("the working directory", path)?;
+    if !path.starts_with('/') {
+        return Err(Error::misuse(format!("the working directory {path:?} is relative: give an absolute path")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_is_sent() {
+        let spec = || ContainerSpec::new("busybox");
+        assert_eq!(spec().check(), Ok(()));
+        for wrong in [
+            ContainerSpec::new(""),
+            spec().name("../x"),
+            spec().name("-x"),
+            spec().name("x"),
+            spec().command(Vec::<String>::new()),
+            spec().env("A=B", ""),
+            spec().env("", ""),
+            spec().env("A", "a\0b"),
+            spec().workdir("tmp"),
+            spec().user(""),
+            spec().label("pocket-dock.managed", "x"),
+            spec().memory(0),
+            spec().pids(0),
+            spec().network(Network::Named(String::new())),
+        ] {
+            assert!(matches!(wrong.check(), Err(Error::Misuse(_))), "{wrong:?}");
+        }
+    }
+}
