@@ -1,0 +1,210 @@
+//! `/containers`: create, attach, start, stop, kill, restart, pause, remove, inspect, wait, list.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::path;
+use crate::error::Error;
+use crate::http::{Path, Request};
+use crate::protocol_error::ProtocolError;
+use crate::signal::Signal;
+use crate::spec::{ContainerSpec, LABELS, Network};
+
+/// The main process of a container without one of its own: it ends when its standard input does, or at once when told
+/// to, and reaps what is left over by others.
+const LEASH: &str = "trap 'exit 0' TERM INT; exec 3<&0; cat <&3 >/dev/null & wait $!";
+
+/// The labels of one container.
+#[derive(Debug, Clone)]
+pub(crate) struct Marks {
+    pub(crate) instance: String,
+    pub(crate) created_at: String,
+    pub(crate) owner: Option<String>,
+}
+
+pub(crate) const MANAGED: &str = "pocket-dock.managed";
+pub(crate) const INSTANCE: &str = "pocket-dock.instance";
+pub(crate) const OWNER: &str = "pocket-dock.owner";
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Create<'a> {
+    image: &'a str,
+    cmd: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entrypoint: Option<Vec<&'a str>>,
+    env: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_dir: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    labels: BTreeMap<&'a str, &'a str>,
+    open_stdin: bool,
+    stdin_once: bool,
+    attach_stdin: bool,
+    host_config: HostConfig<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfig<'a> {
+    auto_remove: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_mode: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_swap: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pids_limit: Option<u64>,
+}
+
+pub(crate) fn create(name: &str, spec: &ContainerSpec, marks: &Marks) -> Result<Request, Error> {
+    let mut labels: BTreeMap<&str, &str> = spec.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    debug_assert!(labels.keys().all(|name| !name.starts_with(LABELS)));
+    labels.insert(MANAGED, "true");
+    labels.insert(INSTANCE, &marks.instance);
+    labels.insert("pocket-dock.created-at", &marks.created_at);
+    labels.insert(OWNER, marks.owner.as_deref().unwrap_or(""));
+    let (entrypoint, cmd) = match &spec.command {
+        // The image's own entry point would be put before it.
+        Some(words) => (Some(vec![words[0].as_str()]), words[1..].iter().map(String::as_str).collect()),
+        None => (Some(vec!["/bin/sh"]), vec!["-c", LEASH]),
+    };
+    let body = Create {
+        image: &spec.image,
+        cmd,
+        entrypoint,
+        env: spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        working_dir: spec.workdir.as_deref(),
+        user: spec.user.as_deref(),
+        labels,
+        open_stdin: true,
+        stdin_once: true,
+        attach_stdin: true,
+        host_config: HostConfig {
+            auto_remove: true,
+            network_mode: match &spec.network {
+                Network::None => Some("none"),
+                Network::Default => None,
+                Network::Named(name) => Some(name),
+            },
+            memory: spec.memory,
+            memory_swap: spec.memory,
+            pids_limit: spec.pids,
+        },
+    };
+    sendable(Request::post(Path::new("/containers/create").query("name", name)).json(&body))
+}
+
+pub(crate) fn sendable(request: Result<Request, ProtocolError>) -> Result<Request, Error> {
+    request.map_err(|error| Error::misuse(error.to_string()))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct CreatedAnswer {
+    #[serde(rename = "Id")]
+    pub(crate) id: String,
+}
+
+/// Holds the container's standard input: the leash.
+pub(crate) fn attach_stdin(id: &str) -> Result<Request, Error> {
+    let path = path("/containers", id, "/attach")?.query("stream", "1").query("stdin", "1");
+    Ok(Request::post(path).upgrade())
+}
+
+pub(crate) fn start(id: &str) -> Result<Request, Error> {
+    Ok(Request::post(path("/containers", id, "/start")?))
+}
+
+/// Tells the main process to end, and kills it after `grace`, rounded up to whole seconds.
+pub(crate) fn stop(id: &str, grace: Duration) -> Result<Request, Error> {
+    let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+    Ok(Request::post(path("/containers", id, "/stop")?.query("t", &seconds.to_string())))
+}
+
+pub(crate) fn kill(id: &str, signal: Signal) -> Result<Request, Error> {
+    Ok(Request::post(path("/containers", id, "/kill")?.query("signal", signal.name())))
+}
+
+pub(crate) fn restart(id: &str, grace: Duration) -> Result<Request, Error> {
+    let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+    Ok(Request::post(path("/containers", id, "/restart")?.query("t", &seconds.to_string())))
+}
+
+pub(crate) fn pause(id: &str) -> Result<Request, Error> {
+    Ok(Request::post(path("/containers", id, "/pause")?))
+}
+
+pub(crate) fn unpause(id: &str) -> Result<Request, Error> {
+    Ok(Request::post(path("/containers", id, "/unpause")?))
+}
+
+/// Kills and removes it, with its anonymous volumes.
+pub(crate) fn remove(id: &str) -> Result<Request, Error> {
+    Ok(Request::delete(path("/containers", id, "")?.query("force", "1").query("v", "1")))
+}
+
+pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
+    Ok(Request::get(path("/containers", id, "/json")?))
+}
+
+/// Answers when the container ends next.
+pub(crate) fn wait(id: &str) -> Result<Request, Error> {
+    Ok(Request::post(path("/containers", id, "/wait")?.query("condition", "next-exit")))
+}
+
+/// All containers of ours, running or not.
+pub(crate) fn list_managed() -> Request {
+    let filters = json!({ "label": [format!("{MANAGED}=true")] }).to_string();
+    Request::get(Path::new("/containers/json").query("all", "1").query("filters", &filters))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listed {
+    #[serde(rename = "Id")]
+    pub(crate) id: String,
+    #[serde(rename = "Labels", default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+impl Listed {
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.as_ref()?.get(name).map(String::as_str)
+    }
+}
+
+/// An inspected container, as far as we look.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Inspected {
+    pub(crate) id: String,
+    pub(crate) state: Option<State>,
+    pub(crate) config: Option<Config>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct State {
+    pub(crate) status: Option<String>,
+    pub(crate) running: Option<bool>,
+    pub(crate) paused: Option<bool>,
+    pub(crate) exit_code: Option<i64>,
+    #[serde(rename = "OOMKilled")]
+    pub(crate) oom_killed: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Config {
+    pub(crate) labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Waited {
+    #[serde(rename = "StatusCode")]
+    pub(crate) status_code: i64,
+}

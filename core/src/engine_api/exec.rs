@@ -1,0 +1,49 @@
+//! `/exec`: create, start, inspect.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::container::sendable;
+use super::path;
+use crate::error::Error;
+use crate::http::Request;
+
+/// A command to be started in a container.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Exec {
+    pub(crate) attach_stdin: bool,
+    pub(crate) attach_stdout: bool,
+    pub(crate) attach_stderr: bool,
+    pub(crate) tty: bool,
+    pub(crate) cmd: Vec<String>,
+    pub(crate) env: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) working_dir: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) privileged: bool,
+}
+
+pub(crate) fn create(container: &str, exec: &Exec) -> Result<Request, Error> {
+    sendable(Request::post(path("/containers", container, "/exec")?).json(exec))
+}
+
+/// Starts it with its streams on this connection. No byte of input may be sent before the answer's head was read.
+pub(crate) fn start(id: &str) -> Result<Request, Error> {
+    sendable(Request::post(path("/exec", id, "/start")?).json(&json!({ "Detach": false, "Tty": false })))
+        .map(Request::upgrade)
+}
+
+pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
+    Ok(Request::get(path("/exec", id, "/json")?))
+}
+
+/// An exec as inspected. The exit code means something only after a start that was ours, and while not running.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Inspected {
+    pub(crate) running: bool,
+    pub(crate) exit_code: Option<i32>,
+}

@@ -1,0 +1,81 @@
+# Runs one command and says on both streams that it has ended, and how.
+#
+# $1 id      32 hex digits; the mark is "\n__PD_<id>_<code>__\n"
+# $2 dir     working directory, or empty
+# $3 form    shell: $4 is a command line; argv: $4... is a program and its arguments;
+#            code: $4 bytes of standard input are code for the interpreter $5...
+#
+# A code that is no number says why the command could not be started: nodir, nofile, noexec, nodd.
+# Signals meant for the command's group must not end its supervisor; a trap, unlike ignoring, is not inherited.
+trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM
+__pd_id=$1 __pd_dir=$2 __pd_form=$3
+shift 3
+__pd_say() {
+    command printf '\n__PD_%s_%s__\n' "$__pd_id" "$1" 2>/dev/null
+    command printf '\n__PD_%s_%s__\n' "$__pd_id" "$1" >&2 2>/dev/null
+}
+# Whether $1 could have been executed: prints nofile or noexec if not.
+__pd_find() {
+    case $1 in
+        */*) if [ ! -e "$1" ]; then echo nofile; elif [ -d "$1" ] || [ ! -x "$1" ]; then echo noexec; fi ;;
+        *)
+            __pd_seen=nofile IFS=:
+            for __pd_place in $PATH; do
+                [ -d "${__pd_place:-.}/$1" ] && continue
+                [ -x "${__pd_place:-.}/$1" ] && return
+                [ -e "${__pd_place:-.}/$1" ] && __pd_seen=noexec
+            done
+            echo "$__pd_seen" ;;
+    esac
+}
+if [ -n "$__pd_dir" ] && ! cd -- "$__pd_dir" 2>/dev/null; then
+    __pd_say nodir
+    exit 125
+fi
+case $__pd_form in
+    shell)
+        /bin/sh -c "$1"
+        __pd_code=$? ;;
+    argv)
+        (exec "$@")
+        __pd_code=$? ;;
+    code)
+        __pd_bytes=$1
+        shift
+        # dd reads exactly so many bytes, and all of them before it writes the first: what follows is the program's.
+        if ! dd bs=1 count=0 iflag=fullblock </dev/null >/dev/null 2>&1; then
+            __pd_say nodd
+            exit 125
+        fi
+        exec 4<&0
+        dd bs="$__pd_bytes" count=1 iflag=fullblock <&4 2>/dev/null | {
+            exec 5<&0 <&4 4<&-
+            exec "$@" /proc/self/fd/5
+        }
+        __pd_code=$?
+        exec 4<&- ;;
+esac
+case $__pd_form$__pd_code in
+    argv12[67] | code12[67])
+        __pd_why=$(__pd_find "$1")
+        __pd_code=${__pd_why:-$__pd_code} ;;
+esac
+__pd_say "$__pd_code"
+# A child in the background that still has our output would lose it, on Podman, with the end of its supervisor.
+__pd_held() {
+    for __pd_process in /proc/[0-9]*; do
+        [ "$__pd_process" = "/proc/$$" ] && continue
+        for __pd_file in "$__pd_process"/fd/*; do
+            [ "$__pd_file" -ef "/proc/$$/fd/1" ] && return 0
+            [ "$__pd_file" -ef "/proc/$$/fd/2" ] && return 0
+        done
+    done
+    return 1
+}
+while __pd_held; do
+    sleep 1 2>/dev/null || break
+done
+case $__pd_code in
+    no*) exit 125 ;;
+esac
+exit "$__pd_code"
