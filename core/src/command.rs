@@ -161,14 +161,21 @@ impl Command {
             What::Code(language, code) => {
                 check_nul("the code", code)?;
                 if language.interpreter.is_empty() {
-                    return Err(Error::misuse("the language names no interpreter: give at least the program"));
+                    return Err(Error::misuse(
+                        "the language names no interpreter: give at least the program",
+                    ));
                 }
-                language.interpreter.iter().try_for_each(|word| check_text("the interpreter", word))?;
+                language
+                    .interpreter
+                    .iter()
+                    .try_for_each(|word| check_text("the interpreter", word))?;
             }
         }
         self.env.iter().try_for_each(|(name, value)| check_env(name, value))?;
         if self.env.contains_key(MARK) {
-            return Err(Error::misuse(format!("the environment variable {MARK} is pocket-dock's own: use another name")));
+            return Err(Error::misuse(format!(
+                "the environment variable {MARK} is pocket-dock's own: use another name"
+            )));
         }
         self.workdir.as_deref().map_or(Ok(()), check_workdir)?;
         self.user.as_deref().map_or(Ok(()), |user| check_text("the user", user))
@@ -180,7 +187,9 @@ pub(crate) const MARK: &str = "POCKET_DOCK_EXEC";
 
 fn check_nul(what: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
-        return Err(Error::misuse(format!("{what} has a NUL character in it, which no program can be given: remove it")));
+        return Err(Error::misuse(format!(
+            "{what} has a NUL character in it, which no program can be given: remove it"
+        )));
     }
     Ok(())
 }
@@ -220,7 +229,10 @@ impl Language {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        Self { interpreter: interpreter.into_iter().map(Into::into).collect(), flag: "-c".to_owned() }
+        Self {
+            interpreter: interpreter.into_iter().map(Into::into).collect(),
+            flag: "-c".to_owned(),
+        }
     }
 
     /// The option behind which the interpreter takes code: `-c` by default, `-e` for Ruby, Perl and Node.

@@ -28,7 +28,9 @@ pub enum Error {
     #[error(transparent)]
     Exec(#[from] ExecError),
     /// The engine did not answer in time.
-    #[error("{what}: the engine did not answer within {limit:?}; it may be overloaded or stuck: look at its log, or raise the limit with `Options::answer_limit`")]
+    #[error(
+        "{what}: the engine did not answer within {limit:?}; it may be overloaded or stuck: look at its log, or raise the limit with `Options::answer_limit`"
+    )]
     Deadline {
         /// What was asked of the engine.
         what: &'static str,
@@ -117,7 +119,9 @@ pub enum SocketError {
 #[non_exhaustive]
 pub enum ContainerError {
     /// There is no such container, at least not any more.
-    #[error("container {name} does not exist (any more): it was removed, or its main process ended and it removed itself; make a new one. The engine said: {message}")]
+    #[error(
+        "container {name} does not exist (any more): it was removed, or its main process ended and it removed itself; make a new one. The engine said: {message}"
+    )]
     Gone {
         /// Name or id.
         name: String,
@@ -125,7 +129,9 @@ pub enum ContainerError {
         message: String,
     },
     /// The container is not running.
-    #[error("container {name} is not running: its main process has ended, or it was never started; make a new one, or start it if it was made to be kept. The engine said: {message}")]
+    #[error(
+        "container {name} is not running: its main process has ended, or it was never started; make a new one, or start it if it was made to be kept. The engine said: {message}"
+    )]
     NotRunning {
         /// Name or id.
         name: String,
@@ -141,7 +147,9 @@ pub enum ContainerError {
         message: String,
     },
     /// The name belongs to another container.
-    #[error("the container name {name} is in use: choose another one, or remove the container that has it. The engine said: {message}")]
+    #[error(
+        "the container name {name} is in use: choose another one, or remove the container that has it. The engine said: {message}"
+    )]
     NameInUse {
         /// The name.
         name: String,
@@ -149,7 +157,9 @@ pub enum ContainerError {
         message: String,
     },
     /// The container was made and could not be started. It was removed again.
-    #[error("container {name} could not be started, and was removed again: check its command, user and limits. The engine said: {message}")]
+    #[error(
+        "container {name} could not be started, and was removed again: check its command, user and limits. The engine said: {message}"
+    )]
     StartFailed {
         /// Name or id.
         name: String,
@@ -165,7 +175,9 @@ pub enum ContainerError {
         message: String,
     },
     /// It was told to end and is still there.
-    #[error("container {name} is still there {after:?} after it was removed: the engine may be stuck; remove it by hand when the engine answers again")]
+    #[error(
+        "container {name} is still there {after:?} after it was removed: the engine may be stuck; remove it by hand when the engine answers again"
+    )]
     StillThere {
         /// Name or id.
         name: String,
@@ -179,7 +191,9 @@ pub enum ContainerError {
 #[non_exhaustive]
 pub enum ImageError {
     /// The engine does not have it, and nothing is ever fetched.
-    #[error("image {image:?} is not on this engine: build it with `Engine::build_image`, load it with `Engine::load_image`, or pull it with the engine's own tool. The engine said: {message}")]
+    #[error(
+        "image {image:?} is not on this engine: build it with `Engine::build_image`, load it with `Engine::load_image`, or pull it with the engine's own tool. The engine said: {message}"
+    )]
     NotFound {
         /// The image as it was asked for.
         image: String,
@@ -207,19 +221,25 @@ pub enum ExecError {
         program: String,
     },
     /// The program is there and cannot be executed.
-    #[error("{program:?} cannot be executed in the container: it is a directory, lacks the execute permission, or its interpreter is missing")]
+    #[error(
+        "{program:?} cannot be executed in the container: it is a directory, lacks the execute permission, or its interpreter is missing"
+    )]
     NotExecutable {
         /// The program as it was asked for.
         program: String,
     },
     /// The working directory does not exist or may not be entered.
-    #[error("the working directory {path:?} cannot be entered in the container: create it first, or check its permissions")]
+    #[error(
+        "the working directory {path:?} cannot be entered in the container: create it first, or check its permissions"
+    )]
     NoDirectory {
         /// The directory as it was asked for.
         path: String,
     },
     /// There is no such user in the container.
-    #[error("the user {user:?} is not known in the container: use one that its /etc/passwd has, or numbers such as 1000:1000. The engine said: {message}")]
+    #[error(
+        "the user {user:?} is not known in the container: use one that its /etc/passwd has, or numbers such as 1000:1000. The engine said: {message}"
+    )]
     NoUser {
         /// The user as it was asked for.
         user: String,
@@ -227,7 +247,9 @@ pub enum ExecError {
         message: String,
     },
     /// The image lacks what this call needs: a shell for command strings, `dd` for code of more than 96 KiB.
-    #[error("the image has no {tool}, and {needed_for} needs it: use an image that has it, or run a program with `Command::argv`")]
+    #[error(
+        "the image has no {tool}, and {needed_for} needs it: use an image that has it, or run a program with `Command::argv`"
+    )]
     NoTool {
         /// What is missing.
         tool: &'static str,
@@ -241,7 +263,9 @@ pub enum ExecError {
         message: String,
     },
     /// The engine ended the command's output before the command ended; how it ended is unknown.
-    #[error("the output of the command ended before the command did, and how it ended is unknown: the container or the engine was stopped in the middle, or something killed the command's supervisor ({message})")]
+    #[error(
+        "the output of the command ended before the command did, and how it ended is unknown: the container or the engine was stopped in the middle, or something killed the command's supervisor ({message})"
+    )]
     Lost {
         /// What is known.
         message: String,
@@ -262,7 +286,7 @@ impl Error {
     }
 }
 
-fn reason(why: ErrorKind) -> String {
+pub(crate) fn reason(why: ErrorKind) -> String {
     match why {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
@@ -304,7 +328,10 @@ mod tests {
 
     #[test]
     fn no_engine_lists_what_was_tried() {
-        let tried = vec![("/run/a".to_owned(), "no such file".to_owned()), ("/run/b".to_owned(), "refused".to_owned())];
+        let tried = vec![
+            ("/run/a".to_owned(), "no such file".to_owned()),
+            ("/run/b".to_owned(), "refused".to_owned()),
+        ];
         let text = SocketError::NoEngine { tried }.to_string();
         assert!(text.contains("  /run/a: no such file\n  /run/b: refused\n"), "{text}");
     }

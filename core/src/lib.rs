@@ -2,7 +2,9 @@
 //!
 //! Most programs use an adapter crate, such as `pocket-dock-blocking`, which re-exports everything here that users hold.
 
+mod api;
 mod command;
+mod discovery;
 mod engine_api;
 mod error;
 pub mod http;
@@ -10,18 +12,25 @@ pub mod limits;
 mod link;
 mod op;
 pub mod protocol_error;
+mod result;
 mod runtime;
+mod shell;
+mod signal;
 mod spec;
 #[cfg(test)]
 mod splits;
 pub mod stream;
 
+pub use api::{BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, Options};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
 pub use engine_api::EngineKind;
+pub use engine_api::image::ImageSummary;
 pub use error::{ContainerError, Error, ExecError, ImageError, SocketError};
 pub use limits::Limits;
 pub use link::Link;
-pub use op::{Endpoint, Need, Op, Slot, Step};
+pub use op::{Ask, Endpoint, KillReport, Need, Op, Remove, Run, Shutdown, Slot, Step};
 pub use protocol_error::ProtocolError;
+pub use result::{ExecResult, Output};
 pub use runtime::{Host, Launched, Owner, Runtime};
+pub use signal::Signal;
 pub use spec::{ContainerSpec, Network};

@@ -107,7 +107,10 @@ impl Link {
 impl Link {
     /// A dial succeeded.
     pub fn dialled(&mut self) {
-        self.wire = Wire { open: true, ..Wire::default() };
+        self.wire = Wire {
+            open: true,
+            ..Wire::default()
+        };
     }
 
     /// A dial failed. The operation learns it at its next poll.

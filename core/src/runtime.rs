@@ -10,7 +10,7 @@ use crate::op::Op;
 ///
 /// Everything that users hold, such as [`Engine`](crate::Engine) and [`Container`](crate::Container), is generic over
 /// it, so an adapter consists of this trait and a few type aliases.
-pub trait Runtime: Clone + Send + Sync + fmt::Debug + 'static {
+pub trait Runtime: Clone + Send + Sync + Unpin + fmt::Debug + 'static {
     /// What a call gives back: `Result<O::Output, Error>` itself where calls block, else a future of it.
     type Returns<O: Op>;
 
@@ -66,7 +66,9 @@ pub struct Launched {
 
 impl fmt::Debug for Launched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Launched").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Launched")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +116,12 @@ mod tests {
 
     #[test]
     fn an_owner_is_read_back_as_written() {
-        let owner = Owner { pid: 7, started: 12, boot: "a-b".into(), namespace: 4_026_531_836 };
+        let owner = Owner {
+            pid: 7,
+            started: 12,
+            boot: "a-b".into(),
+            namespace: 4_026_531_836,
+        };
         assert_eq!(owner.to_string().parse(), Ok(owner));
         for wrong in ["", "1", "1:2:3", "1:2:b:4:5", "x:2:b:4", "-1:2:b:4", "1:2:b:"] {
             assert_eq!(wrong.parse::<Owner>(), Err(()), "{wrong}");

@@ -154,7 +154,9 @@ impl ContainerSpec {
             check_name(name)?;
         }
         if self.command.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Error::misuse("the container's command is empty: give at least the program"));
+            return Err(Error::misuse(
+                "the container's command is empty: give at least the program",
+            ));
         }
         for (name, value) in &self.env {
             check_env(name, value)?;
@@ -168,11 +170,15 @@ impl ContainerSpec {
         for name in self.labels.keys() {
             check_text("a label's name", name)?;
             if name.starts_with(LABELS) {
-                return Err(Error::misuse(format!("the label {name:?} is one of pocket-dock's own: choose another name")));
+                return Err(Error::misuse(format!(
+                    "the label {name:?} is one of pocket-dock's own: choose another name"
+                )));
             }
         }
         if self.memory == Some(0) || self.memory.is_some_and(|bytes| i64::try_from(bytes).is_err()) {
-            return Err(Error::misuse("a memory limit is at least 6 MiB and less than 2^63 bytes"));
+            return Err(Error::misuse(
+                "a memory limit is at least 6 MiB and less than 2^63 bytes",
+            ));
         }
         if self.pids == Some(0) || self.pids.is_some_and(|count| i64::try_from(count).is_err()) {
             return Err(Error::misuse("a limit of processes is at least 1 and less than 2^63"));
@@ -199,7 +205,9 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// Text that a JSON field takes and that an operating system takes: not empty, and no NUL.
 pub(crate) fn check_text(what: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() || text.contains('\0') {
-        return Err(Error::misuse(format!("{what} {text:?} is empty or has a NUL character in it: correct it")));
+        return Err(Error::misuse(format!(
+            "{what} {text:?} is empty or has a NUL character in it: correct it"
+        )));
     }
     Ok(())
 }
@@ -217,7 +225,9 @@ pub(crate) fn check_env(name: &str, value: &str) -> Result<(), Error> {
 pub(crate) fn check_workdir(path: &str) -> Result<(), Error> {
     check_text("the working directory", path)?;
     if !path.starts_with('/') {
-        return Err(Error::misuse(format!("the working directory {path:?} is relative: give an absolute path")));
+        return Err(Error::misuse(format!(
+            "the working directory {path:?} is relative: give an absolute path"
+        )));
     }
     Ok(())
 }

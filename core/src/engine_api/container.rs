@@ -71,7 +71,10 @@ pub(crate) fn create(name: &str, spec: &ContainerSpec, marks: &Marks) -> Result<
     labels.insert(OWNER, marks.owner.as_deref().unwrap_or(""));
     let (entrypoint, cmd) = match &spec.command {
         // The image's own entry point would be put before it.
-        Some(words) => (Some(vec![words[0].as_str()]), words[1..].iter().map(String::as_str).collect()),
+        Some(words) => (
+            Some(vec![words[0].as_str()]),
+            words[1..].iter().map(String::as_str).collect(),
+        ),
         None => (Some(vec!["/bin/sh"]), vec!["-c", LEASH]),
     };
     let body = Create {
@@ -112,7 +115,9 @@ pub(crate) struct CreatedAnswer {
 
 /// Holds the container's standard input: the leash.
 pub(crate) fn attach_stdin(id: &str) -> Result<Request, Error> {
-    let path = path("/containers", id, "/attach")?.query("stream", "1").query("stdin", "1");
+    let path = path("/containers", id, "/attach")?
+        .query("stream", "1")
+        .query("stdin", "1");
     Ok(Request::post(path).upgrade())
 }
 
@@ -123,16 +128,22 @@ pub(crate) fn start(id: &str) -> Result<Request, Error> {
 /// Tells the main process to end, and kills it after `grace`, rounded up to whole seconds.
 pub(crate) fn stop(id: &str, grace: Duration) -> Result<Request, Error> {
     let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
-    Ok(Request::post(path("/containers", id, "/stop")?.query("t", &seconds.to_string())))
+    Ok(Request::post(
+        path("/containers", id, "/stop")?.query("t", &seconds.to_string()),
+    ))
 }
 
 pub(crate) fn kill(id: &str, signal: Signal) -> Result<Request, Error> {
-    Ok(Request::post(path("/containers", id, "/kill")?.query("signal", signal.name())))
+    Ok(Request::post(
+        path("/containers", id, "/kill")?.query("signal", signal.name()),
+    ))
 }
 
 pub(crate) fn restart(id: &str, grace: Duration) -> Result<Request, Error> {
     let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
-    Ok(Request::post(path("/containers", id, "/restart")?.query("t", &seconds.to_string())))
+    Ok(Request::post(
+        path("/containers", id, "/restart")?.query("t", &seconds.to_string()),
+    ))
 }
 
 pub(crate) fn pause(id: &str) -> Result<Request, Error> {
@@ -145,7 +156,9 @@ pub(crate) fn unpause(id: &str) -> Result<Request, Error> {
 
 /// Kills and removes it, with its anonymous volumes.
 pub(crate) fn remove(id: &str) -> Result<Request, Error> {
-    Ok(Request::delete(path("/containers", id, "")?.query("force", "1").query("v", "1")))
+    Ok(Request::delete(
+        path("/containers", id, "")?.query("force", "1").query("v", "1"),
+    ))
 }
 
 pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
@@ -154,13 +167,19 @@ pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
 
 /// Answers when the container ends next.
 pub(crate) fn wait(id: &str) -> Result<Request, Error> {
-    Ok(Request::post(path("/containers", id, "/wait")?.query("condition", "next-exit")))
+    Ok(Request::post(
+        path("/containers", id, "/wait")?.query("condition", "next-exit"),
+    ))
 }
 
 /// All containers of ours, running or not.
 pub(crate) fn list_managed() -> Request {
     let filters = json!({ "label": [format!("{MANAGED}=true")] }).to_string();
-    Request::get(Path::new("/containers/json").query("all", "1").query("filters", &filters))
+    Request::get(
+        Path::new("/containers/json")
+            .query("all", "1")
+            .query("filters", &filters),
+    )
 }
 
 #[derive(Debug, Deserialize)]

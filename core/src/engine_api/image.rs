@@ -12,7 +12,10 @@ pub(crate) fn list() -> Request {
 
 /// The body is a tar with a Dockerfile in it. Nothing is pulled.
 pub(crate) fn build(tag: &str) -> Request {
-    let path = Path::new("/build").query("t", tag).query("rm", "1").query("forcerm", "1");
+    let path = Path::new("/build")
+        .query("t", tag)
+        .query("rm", "1")
+        .query("forcerm", "1");
     Request::post(path).chunked("application/x-tar")
 }
 
@@ -23,7 +26,10 @@ pub(crate) fn load() -> Request {
 
 /// The body is a tar of a root file system.
 pub(crate) fn import(repository: &str, tag: &str, changes: &[String]) -> Request {
-    let mut path = Path::new("/images/create").query("fromSrc", "-").query("repo", repository).query("tag", tag);
+    let mut path = Path::new("/images/create")
+        .query("fromSrc", "-")
+        .query("repo", repository)
+        .query("tag", tag);
     for change in changes {
         path = path.query("changes", change);
     }
@@ -52,13 +58,17 @@ fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Ve
 /// `repository[:tag]` in its two parts. The colon of a registry's port is not taken for the tag's.
 pub(crate) fn split_name(name: &str) -> Result<(&str, &str), Error> {
     if name.contains('@') {
-        return Err(Error::misuse(format!("the image name {name:?} has a digest, which cannot be chosen: leave it out")));
+        return Err(Error::misuse(format!(
+            "the image name {name:?} has a digest, which cannot be chosen: leave it out"
+        )));
     }
     let (repository, tag) = match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
         _ => (name, "latest"),
     };
-    let lower = repository.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c));
+    let lower = repository
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c));
     let tag_fits = tag.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     if repository.is_empty() || tag.is_empty() || !lower || !tag_fits {
         return Err(Error::misuse(format!(
@@ -110,7 +120,10 @@ impl Progress {
         let mut progress = Self::default();
         for line in serde_json::Deserializer::from_slice(body).into_iter::<Line>() {
             let line = line.map_err(|error| {
-                let source = ProtocolError::Malformed { what: "progress line", detail: error.to_string() };
+                let source = ProtocolError::Malformed {
+                    what: "progress line",
+                    detail: error.to_string(),
+                };
                 Error::protocol(what, source)
             })?;
             if let Some(text) = line.stream {
@@ -136,7 +149,11 @@ impl Progress {
 /// An id as Docker writes it: Podman leaves `sha256:` out here and there.
 pub(crate) fn normal_id(id: &str) -> String {
     let id = id.trim();
-    if id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit()) { format!("sha256:{id}") } else { id.to_owned() }
+    if id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        format!("sha256:{id}")
+    } else {
+        id.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -147,8 +164,14 @@ mod tests {
     fn names_are_split_at_the_tag_and_not_at_the_port() {
         assert_eq!(split_name("a/b").ok(), Some(("a/b", "latest")));
         assert_eq!(split_name("a/b:1.2").ok(), Some(("a/b", "1.2")));
-        assert_eq!(split_name("localhost:5000/img").ok(), Some(("localhost:5000/img", "latest")));
-        assert_eq!(split_name("localhost:5000/img:x").ok(), Some(("localhost:5000/img", "x")));
+        assert_eq!(
+            split_name("localhost:5000/img").ok(),
+            Some(("localhost:5000/img", "latest"))
+        );
+        assert_eq!(
+            split_name("localhost:5000/img:x").ok(),
+            Some(("localhost:5000/img", "x"))
+        );
         for wrong in ["", ":x", "a:", "A/b", "a b", "a@sha256:12"] {
             assert!(split_name(wrong).is_err(), "{wrong:?}");
         }
@@ -158,7 +181,10 @@ mod tests {
     fn an_error_in_the_stream_is_an_error() {
         let body = b"{\"stream\":\"Step 1\\n\"}\r\n{\"errorDetail\":{\"message\":\"no\"},\"error\":\"no\"}\r\n";
         let progress = Progress::parse("build", body).unwrap();
-        assert_eq!((progress.error.as_deref(), progress.log.as_str()), (Some("no"), "Step 1\n"));
+        assert_eq!(
+            (progress.error.as_deref(), progress.log.as_str()),
+            (Some("no"), "Step 1\n")
+        );
         let body = b"{\"stream\":\"x\"}{\"aux\":{\"ID\":\"sha256:1\"}}";
         assert_eq!(Progress::parse("build", body).unwrap().id.as_deref(), Some("sha256:1"));
         assert!(Progress::parse("build", b"{\"stream\":").is_err());

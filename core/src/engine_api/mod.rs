@@ -58,7 +58,13 @@ impl Target {
         limits: Limits,
         answer_limit: Duration,
     ) -> Self {
-        Self(Arc::new(Inner { endpoint, kind, prefix, limits, answer_limit }))
+        Self(Arc::new(Inner {
+            endpoint,
+            kind,
+            prefix,
+            limits,
+            answer_limit,
+        }))
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -92,7 +98,10 @@ pub(crate) fn path(collection: &'static str, id: &str, rest: &'static str) -> Re
 /// Reads a JSON answer.
 pub(crate) fn json<'a, T: serde::Deserialize<'a>>(what: &'static str, body: &'a [u8]) -> Result<T, Error> {
     serde_json::from_slice(body).map_err(|error| {
-        let source = ProtocolError::Malformed { what: "JSON answer", detail: error.to_string() };
+        let source = ProtocolError::Malformed {
+            what: "JSON answer",
+            detail: error.to_string(),
+        };
         Error::protocol(what, source)
     })
 }

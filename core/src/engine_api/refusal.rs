@@ -24,7 +24,11 @@ pub(crate) enum Subject {
     /// An image, by the name the user gave.
     Image(String),
     /// A container to be created from an image.
-    NewContainer { name: String, image: String, memory: Option<u64> },
+    NewContainer {
+        name: String,
+        image: String,
+        memory: Option<u64>,
+    },
     /// A command, run as a user, in a container.
     Exec { container: String, user: Option<String> },
 }
@@ -48,7 +52,11 @@ pub(crate) fn words(body: &[u8]) -> String {
         (None, None) => {
             let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
             let text = text.trim();
-            if text.is_empty() { "(it gave no reason)".to_owned() } else { text.to_owned() }
+            if text.is_empty() {
+                "(it gave no reason)".to_owned()
+            } else {
+                text.to_owned()
+            }
         }
     }
 }
@@ -68,13 +76,25 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
     let message = message.to_owned();
     let error = match subject {
         Subject::Engine => return None,
-        Subject::Image(image) if status == 404 => ImageError::NotFound { image: image.clone(), message }.into(),
+        Subject::Image(image) if status == 404 => ImageError::NotFound {
+            image: image.clone(),
+            message,
+        }
+        .into(),
         Subject::Image(_) => return None,
         Subject::NewContainer { name, image, memory } => {
             if lower.contains("already in use") && matches!(status, 409 | 500) {
-                ContainerError::NameInUse { name: name.clone(), message }.into()
+                ContainerError::NameInUse {
+                    name: name.clone(),
+                    message,
+                }
+                .into()
             } else if status == 404 && (lower.contains("no such image") || lower.contains("image not known")) {
-                ImageError::NotFound { image: image.clone(), message }.into()
+                ImageError::NotFound {
+                    image: image.clone(),
+                    message,
+                }
+                .into()
             } else if let (Some(bytes), true) = (*memory, lower.contains("memory limit")) {
                 ContainerError::BadMemory { bytes, message }.into()
             } else {
@@ -84,7 +104,13 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
         Subject::Container(name) => return state(name, status, &lower, message),
         Subject::Exec { container, user } => {
             if let (Some(user), true) = (user, is_unknown_user(&lower)) {
-                return Some(ExecError::NoUser { user: user.clone(), message }.into());
+                return Some(
+                    ExecError::NoUser {
+                        user: user.clone(),
+                        message,
+                    }
+                    .into(),
+                );
             }
             return state(container, status, &lower, message);
         }
@@ -131,7 +157,10 @@ mod tests {
 
     #[test]
     fn every_form_of_a_refusal_keeps_the_words() {
-        assert_eq!(words(b"{\"message\":\"No such container: x\"}\n"), "No such container: x");
+        assert_eq!(
+            words(b"{\"message\":\"No such container: x\"}\n"),
+            "No such container: x"
+        );
         assert_eq!(
             words(b"{\"cause\":\"no such container\",\"message\":\"no container with name\",\"response\":404}\n"),
             "no container with name (no such container)"
@@ -143,30 +172,58 @@ mod tests {
 
     #[test]
     fn both_engines_refusals_mean_the_same() {
-        let subject = Subject::Exec { container: "c".into(), user: None };
+        let subject = Subject::Exec {
+            container: "c".into(),
+            user: None,
+        };
         for (status, words) in [
             (409, "Container 1234 is not running"),
-            (500, "can only create exec sessions on running containers: container state improper"),
-            (409, "cannot exec in a container that is not running; container 1 is exited"),
+            (
+                500,
+                "can only create exec sessions on running containers: container state improper",
+            ),
+            (
+                409,
+                "cannot exec in a container that is not running; container 1 is exited",
+            ),
             (404, "No such exec instance: 12"),
         ] {
             let error = about(&subject, status, words);
-            assert!(matches!(error, Some(Error::Container(ContainerError::NotRunning { .. }))), "{words}: {error:?}");
+            assert!(
+                matches!(error, Some(Error::Container(ContainerError::NotRunning { .. }))),
+                "{words}: {error:?}"
+            );
         }
         for (status, words) in [
             (409, "Container wr-g is paused, unpause the container before exec"),
             (409, "cannot create exec session as container 12 is paused"),
         ] {
             let error = about(&subject, status, words);
-            assert!(matches!(error, Some(Error::Container(ContainerError::Paused { .. }))), "{words}: {error:?}");
+            assert!(
+                matches!(error, Some(Error::Container(ContainerError::Paused { .. }))),
+                "{words}: {error:?}"
+            );
         }
-        let new = Subject::NewContainer { name: "n".into(), image: "i".into(), memory: None };
+        let new = Subject::NewContainer {
+            name: "n".into(),
+            image: "i".into(),
+            memory: None,
+        };
         for (status, words) in [
-            (409, "Conflict. The container name \"/x\" is already in use by container \"1\"."),
-            (500, "the container name \"wr-a\" is already in use by 12 (that name is already in use)"),
+            (
+                409,
+                "Conflict. The container name \"/x\" is already in use by container \"1\".",
+            ),
+            (
+                500,
+                "the container name \"wr-a\" is already in use by 12 (that name is already in use)",
+            ),
         ] {
             let error = about(&new, status, words);
-            assert!(matches!(error, Some(Error::Container(ContainerError::NameInUse { .. }))), "{words}: {error:?}");
+            assert!(
+                matches!(error, Some(Error::Container(ContainerError::NameInUse { .. }))),
+                "{words}: {error:?}"
+            );
         }
         assert!(about(&new, 404, "network nosuch not found").is_none());
     }

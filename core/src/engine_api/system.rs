@@ -28,7 +28,10 @@ struct Version {
 impl Version {
     fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.trim().split_once('.')?;
-        Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+        Some(Self {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+        })
     }
 }
 
@@ -44,16 +47,30 @@ pub(crate) struct Pong {
 impl Pong {
     /// `None` if it is no engine that answered.
     pub(crate) fn parse(head: &ResponseHead) -> Option<Self> {
-        let text = |name| head.header(name).map(|value| String::from_utf8_lossy(value).into_owned());
+        let text = |name| {
+            head.header(name)
+                .map(|value| String::from_utf8_lossy(value).into_owned())
+        };
         let api = text("Api-Version");
         let libpod = text("Libpod-Api-Version");
         if head.status != 200 || (api.is_none() && libpod.is_none()) {
             return None;
         }
         let server = text("Server").unwrap_or_default();
-        let of_server = server.split_once('/').and_then(|(_, rest)| rest.split([' ', '+']).next()).unwrap_or_default();
-        let kind = if libpod.is_some() { EngineKind::Podman } else { EngineKind::Docker };
-        Some(Self { kind, version: libpod.unwrap_or_else(|| of_server.to_owned()), api })
+        let of_server = server
+            .split_once('/')
+            .and_then(|(_, rest)| rest.split([' ', '+']).next())
+            .unwrap_or_default();
+        let kind = if libpod.is_some() {
+            EngineKind::Podman
+        } else {
+            EngineKind::Docker
+        };
+        Some(Self {
+            kind,
+            version: libpod.unwrap_or_else(|| of_server.to_owned()),
+            api,
+        })
     }
 }
 
@@ -87,8 +104,17 @@ mod tests {
     use super::*;
 
     fn choose(api: &str, least: Option<&str>) -> Result<String, String> {
-        let pong = Pong { kind: EngineKind::Docker, version: String::new(), api: Some(api.to_owned()) };
-        negotiate(&pong, &About { min_api: least.map(str::to_owned) })
+        let pong = Pong {
+            kind: EngineKind::Docker,
+            version: String::new(),
+            api: Some(api.to_owned()),
+        };
+        negotiate(
+            &pong,
+            &About {
+                min_api: least.map(str::to_owned),
+            },
+        )
     }
 
     #[test]

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Need, Step};
 use crate::engine_api::Target;
 use crate::error::{Error, SocketError};
-use crate::http::{Event, Request, ResponseHead, ResponseReader};
+use crate::http::{Event, Request, ResponseHead, ResponseReader, chunked};
 use crate::link::Link;
 use crate::protocol_error::ProtocolError;
 
@@ -78,6 +78,13 @@ impl Call {
         }
     }
 
+    /// A body that follows in chunks; the request says so. Nothing is copied.
+    pub(crate) fn push_body(&mut self, data: Bytes) {
+        let outgoing = &mut self.outgoing;
+        chunked::encode(data, &mut |part| outgoing.push(part));
+        outgoing.push(Bytes::from_static(chunked::LAST));
+    }
+
     /// A shorter or longer limit than the engine's own.
     pub(crate) fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -101,7 +108,11 @@ impl Call {
                 }
                 State::Start => {
                     self.state = State::Dialling;
-                    return Ok(Need::Dial { at: self.target.endpoint().clone(), until }.into());
+                    return Ok(Need::Dial {
+                        at: self.target.endpoint().clone(),
+                        until,
+                    }
+                    .into());
                 }
                 State::Dialling => {
                     if let Some(why) = link.take_dial_failure() {
@@ -135,8 +146,19 @@ impl Call {
                     }
                     return self.done(false);
                 }
-                None if now >= until => return Err(Error::Deadline { what: self.what, limit: self.limit }),
-                None => return Ok(Need::Wait { read: true, until: Some(until) }.into()),
+                None if now >= until => {
+                    return Err(Error::Deadline {
+                        what: self.what,
+                        limit: self.limit,
+                    });
+                }
+                None => {
+                    return Ok(Need::Wait {
+                        read: true,
+                        until: Some(until),
+                    }
+                    .into());
+                }
             }
         }
     }
@@ -144,7 +166,11 @@ impl Call {
     fn take(&mut self, data: &Bytes) -> Result<(), Error> {
         let limit = self.target.limits().body_bytes;
         if self.body.len() + data.len() > limit {
-            let source = ProtocolError::OverLimit { what: "response body", limit: limit as u64, declared: None };
+            let source = ProtocolError::OverLimit {
+                what: "response body",
+                limit: limit as u64,
+                declared: None,
+            };
             return Err(Error::protocol(self.what, source));
         }
         self.body.extend_from_slice(data);
@@ -156,7 +182,11 @@ impl Call {
             let source = ProtocolError::Truncated { what: "response head" };
             return Err(Error::protocol(self.what, source));
         };
-        Ok(Step::Done(Answer { head, body: std::mem::take(&mut self.body).freeze(), upgraded }))
+        Ok(Step::Done(Answer {
+            head,
+            body: std::mem::take(&mut self.body).freeze(),
+            upgraded,
+        }))
     }
 
     /// A connection that broke says more than the answer that was cut short by it.

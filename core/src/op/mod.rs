@@ -28,16 +28,14 @@ pub(crate) mod ask;
 pub(crate) mod call;
 pub(crate) mod connect;
 pub(crate) mod create;
-pub(crate) mod exec;
 pub(crate) mod kill_tree;
 pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod shutdown;
 
 pub use ask::Ask;
-pub use connect::Connect;
-pub use create::{Create, Created};
-pub use kill_tree::KillTree;
+pub(crate) use create::{Create, Created};
+pub use kill_tree::KillReport;
 pub use remove::Remove;
 pub use run::Run;
 pub use shutdown::Shutdown;
@@ -143,7 +141,11 @@ pub struct Slot(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 impl Slot {
     /// Puts a connection in; the one before is closed.
     pub fn put(&self, connection: impl Any + Send) {
-        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(Box::new(connection));
+        let before = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(Box::new(connection));
         drop(before);
     }
 

@@ -1,0 +1,242 @@
+//! A container that is ours.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Engine, hex};
+use crate::command::Command;
+use crate::engine_api::container;
+use crate::engine_api::json;
+use crate::engine_api::refusal::Subject;
+use crate::error::Error;
+use crate::http::Request;
+use crate::link::Link;
+use crate::op::call::Answer;
+use crate::op::{Ask, Created, Op, Remove, Run, Shutdown, Slot, Step};
+use crate::runtime::Runtime;
+use crate::signal::Signal;
+
+/// A container that is ours: it ends with this value, and with this program, however that ends.
+///
+/// Dropping it kills and removes it: at once where calls block (0.1 s as a rule), in the background elsewhere.
+/// [`shutdown`](Self::shutdown) does the same in order and says if it failed. All calls may be made from several threads
+/// at a time.
+#[derive(Debug)]
+pub struct Container<R: Runtime> {
+    engine: Engine<R>,
+    id: String,
+    name: String,
+    leash: Slot,
+    grace: Duration,
+    ended: AtomicBool,
+}
+
+/// What an engine says about a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContainerState {
+    /// The engine's own word, such as `running`, `paused`, `exited`, `removing`.
+    pub status: String,
+    /// Whether the main process runs; true also while it is paused.
+    pub running: bool,
+    /// Whether it is paused.
+    pub paused: bool,
+    /// How the main process ended, once it has.
+    pub exit_code: Option<i64>,
+    /// Whether it ran out of memory.
+    pub oom_killed: bool,
+}
+
+impl<R: Runtime> Container<R> {
+    pub(super) fn new(engine: Engine<R>, created: Created, grace: Duration) -> Self {
+        let Created { id, name, leash } = created;
+        Self {
+            engine,
+            id,
+            name,
+            leash,
+            grace,
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Its id on the engine: 64 hex digits.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its name: `pd-` and 8 hex digits unless the spec gave one.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The engine it is on.
+    #[must_use]
+    pub fn engine(&self) -> &Engine<R> {
+        &self.engine
+    }
+
+    /// Runs a command and waits until it ends. What it left in the background is not waited for, and lives on. A command
+    /// that fails is no error: look at the exit code.
+    ///
+    /// # Errors
+    /// [`crate::ExecError`] if it could not be started, or its end is unknown; [`crate::ContainerError`] if the container
+    /// is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
+    pub fn run(&self, command: impl Into<Command>) -> R::Returns<Run> {
+        let id = hex(self.engine.runtime().host().entropy());
+        self.engine
+            .runtime()
+            .drive(Run::new(self.engine.target(), &self.id, command.into(), id))
+    }
+
+    /// Asks the engine how it is.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError::Gone`].
+    pub fn inspect(&self) -> R::Returns<Ask<ContainerState>> {
+        self.ask("inspect container", container::inspect(&self.id), |answer| {
+            let state = json::<container::Inspected>("inspect container", &answer.body)?
+                .state
+                .unwrap_or_default();
+            let running = state.running.unwrap_or(false);
+            Ok(ContainerState {
+                status: state.status.unwrap_or_default(),
+                running,
+                paused: state.paused.unwrap_or(false),
+                exit_code: state.exit_code.filter(|_| !running),
+                oom_killed: state.oom_killed.unwrap_or(false),
+            })
+        })
+    }
+
+    /// Freezes all its processes.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError`]; [`Error::Refused`] if it is paused already.
+    pub fn pause(&self) -> R::Returns<Ask<()>> {
+        self.ask("pause container", container::pause(&self.id), |_| Ok(()))
+    }
+
+    /// Lets its processes go on.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError`]; [`Error::Refused`] if it is not paused.
+    pub fn unpause(&self) -> R::Returns<Ask<()>> {
+        self.ask("unpause container", container::unpause(&self.id), |_| Ok(()))
+    }
+
+    /// Sends a signal to its main process.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError`].
+    pub fn kill(&self, signal: Signal) -> R::Returns<Ask<()>> {
+        self.ask("kill container", container::kill(&self.id, signal), |_| Ok(()))
+    }
+
+    /// Waits until its main process ends, however long that takes, and gives its exit code. The container then removes
+    /// itself.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError::Gone`] if it is gone already.
+    pub fn wait(&self) -> R::Returns<Ask<i64>> {
+        let request = container::wait(&self.id);
+        let ask = self.question("wait for container", request, |answer| {
+            json::<container::Waited>("wait for container", &answer.body).map(|waited| waited.status_code)
+        });
+        // A hundred years: as long as an Instant is sure to hold.
+        self.engine
+            .runtime()
+            .drive(ask.within(Duration::from_secs(3_153_600_000)))
+    }
+
+    /// Tells the main process to end (SIGTERM), kills it after the spec's grace, and sees that the container is gone.
+    /// Done already, it is done.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError::StillThere`] and those of the connection.
+    pub fn shutdown(&self) -> R::Returns<Ending> {
+        self.end(Shutdown::polite(self.engine.target(), &self.id, self.grace))
+    }
+
+    /// Kills everything in it and sees that it is gone. Done already, it is done.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError::StillThere`] and those of the connection.
+    pub fn shutdown_force(&self) -> R::Returns<Ending> {
+        self.end(Ok(Shutdown::forced(self.engine.target(), &self.id)))
+    }
+
+    fn end(&self, shutdown: Result<Shutdown, Error>) -> R::Returns<Ending> {
+        self.ended.store(true, Ordering::Relaxed);
+        self.engine.runtime().drive(Ending {
+            shutdown: Some(shutdown),
+            leash: self.leash.clone(),
+        })
+    }
+
+    fn question<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        request: Result<Request, Error>,
+        read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
+    ) -> Ask<T> {
+        Ask::new(
+            what,
+            self.engine.target(),
+            Subject::Container(self.name.clone()),
+            request,
+            read,
+        )
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        request: Result<Request, Error>,
+        read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
+    ) -> R::Returns<Ask<T>> {
+        self.engine.runtime().drive(self.question(what, request, read))
+    }
+}
+
+impl<R: Runtime> Drop for Container<R> {
+    fn drop(&mut self) {
+        if !self.ended.load(Ordering::Relaxed) {
+            self.leash.clear();
+            self.engine
+                .runtime()
+                .finish(Remove::new(self.engine.target(), &self.id));
+        }
+    }
+}
+
+/// Ends a container.
+#[derive(Debug)]
+pub struct Ending {
+    shutdown: Option<Result<Shutdown, Error>>,
+    leash: Slot,
+}
+
+impl Op for Ending {
+    type Output = ();
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
+        match &mut self.shutdown {
+            Some(Ok(shutdown)) => {
+                crate::op::ready!(shutdown.poll(now, link));
+                self.leash.clear();
+                Ok(Step::Done(()))
+            }
+            _ => match self.shutdown.take() {
+                Some(Err(error)) => Err(error),
+                _ => Ok(Step::Done(())),
+            },
+        }
+    }
+
+    fn abandon(&mut self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,397 @@
+//! A container engine.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Container, hex};
+use crate::discovery;
+use crate::engine_api::container::Marks;
+use crate::engine_api::image::{self, ImageSummary, Progress};
+use crate::engine_api::refusal::Subject;
+use crate::engine_api::{EngineKind, Target, json};
+use crate::error::{Error, ImageError, SocketError};
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::op::connect::{Candidate, Connect, Found};
+use crate::op::{Ask, Create, Endpoint, Op, Step};
+use crate::runtime::{Launched, Runtime};
+use crate::spec::ContainerSpec;
+
+/// How long a build or the upload of an image may take.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
+
+/// How to reach an engine, and what to expect of it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    socket: Option<Endpoint>,
+    answer_limit: Duration,
+    limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            socket: None,
+            answer_limit: Duration::from_secs(60),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The engine is looked for, and answers within 60 s.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The path of the engine's socket. Nothing else is tried.
+    #[must_use]
+    pub fn socket(mut self, path: impl AsRef<std::path::Path>) -> Self {
+        self.socket = Some(Endpoint::unix(path));
+        self
+    }
+
+    /// How long the engine may take to answer a request. 60 s by default. The time a command runs is no part of it.
+    #[must_use]
+    pub fn answer_limit(mut self, limit: Duration) -> Self {
+        self.answer_limit = limit;
+        self
+    }
+
+    /// What is believed of what the engine sends.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// A container engine that answered. Cheap to clone; clones share everything.
+#[derive(Debug)]
+pub struct Engine<R: Runtime>(Arc<Inner<R>>);
+
+impl<R: Runtime> Clone for Engine<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<R> {
+    runtime: R,
+    target: Target,
+    version: String,
+    swept: AtomicBool,
+    /// Ends the engine, if it was started for us.
+    _launched: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl<R> fmt::Debug for Inner<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("kind", &self.target.kind())
+            .field("socket", self.target.endpoint())
+            .finish()
+    }
+}
+
+impl<R: Runtime + Default> Engine<R> {
+    /// Finds an engine: the one that `POCKET_DOCK_SOCKET`, `DOCKER_HOST` or `CONTAINER_HOST` names, or the first that
+    /// answers at the usual places. Where none does and there is a `podman` program, its service is started for the life
+    /// of the `Engine`, which takes a second or two.
+    ///
+    /// # Errors
+    /// [`SocketError::Setting`] if a setting is of no use, [`SocketError::NoEngine`] with all that was tried.
+    pub fn connect() -> R::Returns<Connecting<R>> {
+        Self::connect_with(R::default(), Options::new())
+    }
+}
+
+impl<R: Runtime> Engine<R> {
+    /// As [`connect`](Self::connect), on this runtime and with these options.
+    pub fn connect_with(runtime: R, options: Options) -> R::Returns<Connecting<R>> {
+        let op = Connecting {
+            runtime: runtime.clone(),
+            options,
+            state: Search::Begin,
+        };
+        runtime.drive(op)
+    }
+
+    /// Docker or Podman.
+    #[must_use]
+    pub fn kind(&self) -> EngineKind {
+        self.0.target.kind()
+    }
+
+    /// The engine's own version, such as `28.5.2`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    /// Its socket.
+    #[must_use]
+    pub fn socket(&self) -> &Endpoint {
+        self.0.target.endpoint()
+    }
+
+    /// Makes a container and starts it. It ends with the returned value, and with this program, however that ends.
+    ///
+    /// # Errors
+    /// [`ImageError::NotFound`], [`crate::ContainerError::NameInUse`], [`crate::ContainerError::BadMemory`],
+    /// [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] for a spec that cannot be. After an error nothing is
+    /// left on the engine.
+    pub fn create(&self, spec: ContainerSpec) -> R::Returns<Creating<R>> {
+        let host = self.0.runtime.host();
+        let random = hex(host.entropy());
+        let created_at = jiff::Timestamp::try_from(host.now())
+            .map(|now| now.to_string())
+            .unwrap_or_default();
+        let owner = host.owner().map(|owner| owner.to_string());
+        let name = spec.name.clone().unwrap_or_else(|| format!("pd-{}", &random[..8]));
+        let marks = Marks {
+            instance: random,
+            created_at,
+            owner,
+        };
+        let grace = spec.grace;
+        let sweep = (!self.0.swept.load(Ordering::Relaxed)).then_some(host);
+        let create = Create::new(&self.0.target, spec, name, marks, sweep);
+        self.0.runtime.drive(Creating {
+            engine: self.clone(),
+            create,
+            grace,
+        })
+    }
+
+    /// The images the engine has.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn images(&self) -> R::Returns<Ask<Vec<ImageSummary>>> {
+        self.ask("list images", Subject::Engine, Ok(image::list()), |answer| {
+            json("list images", &answer.body)
+        })
+    }
+
+    /// Builds an image from a tar that has a `Dockerfile` in it, and names it `tag`.
+    ///
+    /// # Errors
+    /// [`ImageError::BuildFailed`] with the end of the log.
+    pub fn build_image(&self, tag: &str, context: impl Into<Bytes>) -> R::Returns<Ask<BuiltImage>> {
+        let what = "build image";
+        let request = image::split_name(tag).map(|_| image::build(tag));
+        let ask = Ask::new(what, &self.0.target, Subject::Engine, request, move |answer| {
+            let progress = Progress::parse(what, &answer.body)?;
+            match (progress.error, progress.id) {
+                (Some(message), _) => Err(ImageError::BuildFailed {
+                    message,
+                    log: progress.log,
+                }
+                .into()),
+                (None, Some(id)) => Ok(BuiltImage {
+                    id: image::normal_id(&id),
+                    log: progress.log,
+                }),
+                (None, None) => {
+                    let message = "the engine named no image".to_owned();
+                    Err(ImageError::BuildFailed {
+                        message,
+                        log: progress.log,
+                    }
+                    .into())
+                }
+            }
+        });
+        self.0.runtime.drive(ask.body(context.into()).within(UPLOAD_LIMIT))
+    }
+
+    /// Loads images from what `docker save` or `podman save` wrote. Gives what the engine said.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the engine's words if it is no such archive.
+    pub fn load_image(&self, archive: impl Into<Bytes>) -> R::Returns<Ask<String>> {
+        self.upload("load image", Ok(image::load()), archive.into(), |progress| progress.log)
+    }
+
+    /// Makes an image of a root file system in a tar. `changes` are lines as in a Dockerfile, such as
+    /// `ENV PATH=/bin`. Gives the image's id.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the engine's words if it is no tar.
+    pub fn import_image<I>(&self, name: &str, root: impl Into<Bytes>, changes: I) -> R::Returns<Ask<String>>
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let changes: Vec<String> = changes.into_iter().map(Into::into).collect();
+        let request = image::split_name(name).map(|(repository, tag)| image::import(repository, tag, &changes));
+        self.upload("import image", request, root.into(), |progress| {
+            image::normal_id(&progress.id.unwrap_or(progress.log))
+        })
+    }
+
+    fn upload(
+        &self,
+        what: &'static str,
+        request: Result<crate::http::Request, Error>,
+        data: Bytes,
+        read: impl FnOnce(Progress) -> String + Send + 'static,
+    ) -> R::Returns<Ask<String>> {
+        let ask = Ask::new(what, &self.0.target, Subject::Engine, request, move |answer| {
+            let progress = Progress::parse(what, &answer.body)?;
+            match progress.error {
+                Some(message) => Err(Error::Refused {
+                    what,
+                    status: 200,
+                    message,
+                }),
+                None => Ok(read(progress)),
+            }
+        });
+        self.0.runtime.drive(ask.body(data).within(UPLOAD_LIMIT))
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        subject: Subject,
+        request: Result<crate::http::Request, Error>,
+        read: impl FnOnce(crate::op::call::Answer) -> Result<T, Error> + Send + 'static,
+    ) -> R::Returns<Ask<T>> {
+        self.0
+            .runtime
+            .drive(Ask::new(what, &self.0.target, subject, request, read))
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    pub(super) fn runtime(&self) -> &R {
+        &self.0.runtime
+    }
+}
+
+/// An image that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BuiltImage {
+    /// Its id, `sha256:` and 64 hex digits.
+    pub id: String,
+    /// What the build printed.
+    pub log: String,
+}
+
+/// Finds an engine.
+#[derive(Debug)]
+pub struct Connecting<R> {
+    runtime: R,
+    options: Options,
+    state: Search,
+}
+
+#[derive(Debug)]
+enum Search {
+    Begin,
+    Usual(Connect),
+    Launched(Connect, Option<Box<Launched>>),
+}
+
+impl<R: Runtime> Connecting<R> {
+    fn connect(&self, candidates: Vec<Candidate>) -> Connect {
+        Connect::new(candidates, self.options.limits.clone(), self.options.answer_limit)
+    }
+
+    fn engine(&self, found: Found, launched: Option<Box<Launched>>) -> Engine<R> {
+        Engine(Arc::new(Inner {
+            runtime: self.runtime.clone(),
+            target: found.target,
+            version: found.version,
+            swept: AtomicBool::new(false),
+            _launched: launched.map(|launched| launched.guard),
+        }))
+    }
+}
+
+impl<R: Runtime> Op for Connecting<R> {
+    type Output = Engine<R>;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Engine<R>>, Error> {
+        loop {
+            match &mut self.state {
+                Search::Begin => {
+                    let candidates = match &self.options.socket {
+                        Some(endpoint) => vec![Candidate {
+                            endpoint: endpoint.clone(),
+                            setting: None,
+                        }],
+                        None => discovery::candidates(&*self.runtime.host())?,
+                    };
+                    self.state = Search::Usual(self.connect(candidates));
+                }
+                Search::Usual(connect) => match connect.poll(now, link) {
+                    Ok(Step::Need(need)) => return Ok(need.into()),
+                    Ok(Step::Done(found)) => return Ok(Step::Done(self.engine(found, None))),
+                    Err(Error::Socket(SocketError::NoEngine { mut tried })) => match self.runtime.host().launch() {
+                        Ok(Some(launched)) => {
+                            let candidate = Candidate {
+                                endpoint: launched.endpoint.clone(),
+                                setting: None,
+                            };
+                            let connect = self.connect(vec![candidate]);
+                            self.state = Search::Launched(connect, Some(Box::new(launched)));
+                        }
+                        Ok(None) => {
+                            tried.push((
+                                "podman system service".to_owned(),
+                                "there is no podman program".to_owned(),
+                            ));
+                            return Err(SocketError::NoEngine { tried }.into());
+                        }
+                        Err(why) => {
+                            tried.push(("podman system service".to_owned(), why));
+                            return Err(SocketError::NoEngine { tried }.into());
+                        }
+                    },
+                    Err(error) => return Err(error),
+                },
+                Search::Launched(connect, launched) => match connect.poll(now, link)? {
+                    Step::Need(need) => return Ok(need.into()),
+                    Step::Done(found) => {
+                        let launched = launched.take();
+                        return Ok(Step::Done(self.engine(found, launched)));
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// Makes a container.
+#[derive(Debug)]
+pub struct Creating<R: Runtime> {
+    engine: Engine<R>,
+    create: Create,
+    grace: Duration,
+}
+
+impl<R: Runtime> Op for Creating<R> {
+    type Output = Container<R>;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Container<R>>, Error> {
+        let created = crate::op::ready!(self.create.poll(now, link));
+        self.engine.0.swept.store(true, Ordering::Relaxed);
+        Ok(Step::Done(Container::new(self.engine.clone(), created, self.grace)))
+    }
+
+    fn abandon(&mut self) -> bool {
+        self.create.abandon()
+    }
+}

@@ -1,0 +1,16 @@
+//! What users hold: generic over the runtime, and written once.
+
+mod container;
+mod engine;
+
+pub use container::{Container, ContainerState, Ending};
+pub use engine::{BuiltImage, Connecting, Creating, Engine, Options};
+
+/// 128 bits as 32 hex digits.
+fn hex(bytes: [u8; 16]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,93 @@
+//! One question to the engine, and what its answer means.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::call::{Answer, Call};
+use super::{Op, Step, ready};
+use crate::engine_api::Target;
+use crate::engine_api::refusal::{self, Subject};
+use crate::error::Error;
+use crate::http::Request;
+use crate::link::Link;
+
+type Read<T> = Box<dyn FnOnce(Answer) -> Result<T, Error> + Send>;
+
+/// One question to the engine, and what its answer means.
+pub struct Ask<T> {
+    state: State,
+    what: &'static str,
+    subject: Subject,
+    read: Option<Read<T>>,
+}
+
+enum State {
+    /// What was asked cannot be asked.
+    Refused(Option<Error>),
+    Calling(Call),
+}
+
+impl<T: Send + 'static> Ask<T> {
+    pub(crate) fn new(
+        what: &'static str,
+        target: &Target,
+        subject: Subject,
+        request: Result<Request, Error>,
+        read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
+    ) -> Self {
+        let state = match request {
+            Ok(request) => State::Calling(Call::new(what, target, &request)),
+            Err(error) => State::Refused(Some(error)),
+        };
+        Self {
+            state,
+            what,
+            subject,
+            read: Some(Box::new(read)),
+        }
+    }
+
+    /// A body that follows in chunks, without being copied.
+    pub(crate) fn body(mut self, data: bytes::Bytes) -> Self {
+        if let State::Calling(call) = &mut self.state {
+            call.push_body(data);
+        }
+        self
+    }
+
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.state = match self.state {
+            State::Calling(call) => State::Calling(call.within(limit)),
+            refused @ State::Refused(_) => refused,
+        };
+        self
+    }
+}
+
+impl<T: Send + 'static> Op for Ask<T> {
+    type Output = T;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<T>, Error> {
+        let answer = match &mut self.state {
+            State::Calling(call) => ready!(call.poll(now, link)),
+            State::Refused(error) => return Err(error.take().unwrap_or_else(after_the_end)),
+        };
+        if !answer.is_success() {
+            return Err(refusal::refused(self.what, &self.subject, &answer));
+        }
+        let Some(read) = self.read.take() else {
+            return Err(after_the_end());
+        };
+        read(answer).map(Step::Done)
+    }
+}
+
+pub(super) fn after_the_end() -> Error {
+    Error::misuse("an operation was polled after its end: a driver must drop it then")
+}
+
+impl<T> fmt::Debug for Ask<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("what", &self.what).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,265 @@
+//! Makes a container and starts it, on a leash.
+//!
+//! ```text
+//! List ──► Sweep* ──► Create ──► Attach ──(keep)──► Start ──► Done
+//!                       │           │                 │
+//!                       └───────────┴── failed, or ───┴──► Undo ──► the first error
+//!                                       abandoned
+//! ```
+//! The leash is the connection that holds the main process's standard input. When this program dies, the system closes
+//! it, the main process reads an end, and the container removes itself. A container that was made and never started has
+//! no main process: the first creation on an engine sweeps those whose owner is dead.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::call::{Answer, Call};
+use super::remove::Remove;
+use super::{Need, Op, Slot, Step, ready};
+use crate::engine_api::container::{self, Marks};
+use crate::engine_api::refusal::{self, Subject};
+use crate::engine_api::{Target, json};
+use crate::error::{ContainerError, Error};
+use crate::link::Link;
+use crate::runtime::{Host, Owner};
+use crate::spec::ContainerSpec;
+
+/// A container that runs.
+#[derive(Debug)]
+pub struct Created {
+    /// Its id on the engine.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Holds it: when this is dropped, the container ends.
+    pub leash: Slot,
+}
+
+/// Makes a container and starts it, on a leash.
+#[derive(Debug)]
+pub struct Create {
+    target: Target,
+    spec: ContainerSpec,
+    name: String,
+    marks: Marks,
+    host: Option<Arc<dyn Host>>,
+    leash: Slot,
+    id: String,
+    state: State,
+    abandoned: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Begin,
+    List(Call),
+    Sweep(Vec<String>, Option<Remove>),
+    Create(Call),
+    Attach(Call),
+    Keep,
+    Start(Call),
+    Undo(Box<Remove>, Option<Error>),
+}
+
+impl Create {
+    /// `sweep`: the host, to tell whose containers are orphans; none if it was done before.
+    pub(crate) fn new(
+        target: &Target,
+        spec: ContainerSpec,
+        name: String,
+        marks: Marks,
+        sweep: Option<Arc<dyn Host>>,
+    ) -> Self {
+        Self {
+            target: target.clone(),
+            spec,
+            name,
+            marks,
+            host: sweep,
+            leash: Slot::default(),
+            id: String::new(),
+            state: State::Begin,
+            abandoned: false,
+        }
+    }
+
+    fn create(&self) -> Result<State, Error> {
+        let request = container::create(&self.name, &self.spec, &self.marks)?;
+        Ok(State::Create(Call::new("create container", &self.target, &request)))
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::NewContainer {
+            name: self.name.clone(),
+            image: self.spec.image.clone(),
+            memory: self.spec.memory,
+        }
+    }
+
+    fn undo(&mut self, error: Error, link: &mut Link) -> State {
+        link.hang_up();
+        self.leash.clear();
+        let remove = if self.id.is_empty() {
+            Remove::ours(&self.target, &self.name, &self.marks.instance)
+        } else {
+            Remove::new(&self.target, &self.id)
+        };
+        State::Undo(Box::new(remove), Some(error))
+    }
+
+    fn orphans(&self, answer: &Answer) -> Vec<String> {
+        let Some(host) = &self.host else { return Vec::new() };
+        let Ok(listed) = json::<Vec<container::Listed>>("list containers", &answer.body) else {
+            return Vec::new();
+        };
+        let dead = |one: &container::Listed| {
+            let owner = one.label(container::OWNER).and_then(|text| text.parse::<Owner>().ok());
+            one.label(container::MANAGED) == Some("true")
+                && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
+        };
+        listed.into_iter().filter(dead).map(|one| one.id).collect()
+    }
+
+    fn step(&mut self, now: Instant, link: &mut Link) -> Result<Step<Created>, Error> {
+        loop {
+            self.state = match &mut self.state {
+                State::Begin => {
+                    self.spec.check()?;
+                    match &self.host {
+                        Some(_) => State::List(Call::new("list containers", &self.target, &container::list_managed())),
+                        None => self.create()?,
+                    }
+                }
+                State::List(call) => {
+                    let answer = ready!(call.poll(now, link));
+                    State::Sweep(
+                        if answer.status() == 200 {
+                            self.orphans(&answer)
+                        } else {
+                            Vec::new()
+                        },
+                        None,
+                    )
+                }
+                State::Sweep(ids, current) => match current {
+                    Some(remove) => {
+                        // One that cannot be removed is no reason not to make another.
+                        match remove.poll(now, link) {
+                            Ok(Step::Need(need)) => return Ok(Step::Need(need)),
+                            Ok(Step::Done(())) => {}
+                            Err(error) => {
+                                tracing::warn!(%error, "an orphan could not be removed");
+                                link.hang_up();
+                            }
+                        }
+                        State::Sweep(std::mem::take(ids), None)
+                    }
+                    None => match ids.pop() {
+                        Some(id) => {
+                            let remove = Remove::new(&self.target, &id);
+                            State::Sweep(std::mem::take(ids), Some(remove))
+                        }
+                        None => self.create()?,
+                    },
+                },
+                State::Create(call) => {
+                    let answer = match call.poll(now, link) {
+                        Ok(Step::Done(answer)) => answer,
+                        Ok(Step::Need(need)) => return Ok(Step::Need(need)),
+                        Err(error) if call.is_sent() => {
+                            self.state = self.undo(error, link);
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    };
+                    if !answer.is_success() {
+                        return Err(refusal::refused("create container", &self.subject(), &answer));
+                    }
+                    let created: container::CreatedAnswer = json("create container", &answer.body)?;
+                    self.id = created.id;
+                    if self.abandoned {
+                        self.state = self.undo(Error::misuse("abandoned"), link);
+                        continue;
+                    }
+                    State::Attach(Call::new(
+                        "attach to container",
+                        &self.target,
+                        &container::attach_stdin(&self.id)?,
+                    ))
+                }
+                State::Attach(call) => {
+                    let answer = match call.poll(now, link) {
+                        Ok(Step::Done(answer)) if answer.upgraded => answer,
+                        Ok(Step::Need(need)) => return Ok(Step::Need(need)),
+                        Ok(Step::Done(answer)) => {
+                            let subject = Subject::Container(self.name.clone());
+                            let error = refusal::refused("attach to container", &subject, &answer);
+                            self.state = self.undo(error, link);
+                            continue;
+                        }
+                        Err(error) => {
+                            self.state = self.undo(error, link);
+                            continue;
+                        }
+                    };
+                    drop(answer);
+                    self.state = State::Keep;
+                    return Ok(Need::Keep(self.leash.clone()).into());
+                }
+                State::Keep => State::Start(Call::new("start container", &self.target, &container::start(&self.id)?)),
+                State::Start(call) => match call.poll(now, link) {
+                    Ok(Step::Done(answer)) if answer.is_success() => {
+                        let (id, name) = (std::mem::take(&mut self.id), std::mem::take(&mut self.name));
+                        return Ok(Step::Done(Created {
+                            id,
+                            name,
+                            leash: self.leash.clone(),
+                        }));
+                    }
+                    Ok(Step::Need(need)) => return Ok(Step::Need(need)),
+                    Ok(Step::Done(answer)) => {
+                        let (message, name) = (refusal::words(&answer.body), self.name.clone());
+                        let error = match self.spec.memory {
+                            Some(bytes) if message.to_ascii_lowercase().contains("memory limit") => {
+                                ContainerError::BadMemory { bytes, message }.into()
+                            }
+                            _ => ContainerError::StartFailed { name, message }.into(),
+                        };
+                        self.undo(error, link)
+                    }
+                    Err(error) => self.undo(error, link),
+                },
+                State::Undo(remove, error) => {
+                    match remove.poll(now, link) {
+                        Ok(Step::Need(need)) => return Ok(Step::Need(need)),
+                        Ok(Step::Done(())) => {}
+                        Err(failure) => tracing::warn!(%failure, "a container that did not start could not be removed"),
+                    }
+                    return Err(error.take().unwrap_or_else(super::ask::after_the_end));
+                }
+            }
+        }
+    }
+}
+
+impl Op for Create {
+    type Output = Created;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Created>, Error> {
+        let step = self.step(now, link);
+        if self.abandoned && matches!(self.state, State::Attach(_) | State::Keep | State::Start(_)) {
+            self.state = self.undo(Error::misuse("abandoned"), link);
+            return self.step(now, link);
+        }
+        step
+    }
+
+    fn abandon(&mut self) -> bool {
+        self.abandoned = true;
+        match &self.state {
+            State::Begin | State::List(_) | State::Sweep(..) => false,
+            State::Create(call) => call.is_sent(),
+            State::Attach(_) | State::Keep | State::Start(_) | State::Undo(..) => true,
+        }
+    }
+}

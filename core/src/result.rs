@@ -1,0 +1,106 @@
+//! What a command gave.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::op::KillReport;
+use crate::stream::Captured;
+
+/// How a command ended, and what it printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExecResult {
+    /// The exit code; 128 and the signal's number if a signal ended it, so 137 after a timeout.
+    pub exit_code: i32,
+    /// Standard output, exactly as written.
+    pub stdout: Output,
+    /// Standard error, exactly as written.
+    pub stderr: Output,
+    /// From the start to the end of the command, as seen from here.
+    pub duration: Duration,
+    /// Whether its time was over before it ended.
+    pub timed_out: bool,
+    /// What became of its processes, if they were killed.
+    pub killed: Option<KillReport>,
+}
+
+impl ExecResult {
+    /// Whether it ended by itself with exit code 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.exit_code == 0 && !self.timed_out
+    }
+
+    /// Standard output as text; see [`Output::text`].
+    #[must_use]
+    pub fn stdout_text(&self) -> Cow<'_, str> {
+        self.stdout.text()
+    }
+
+    /// Standard error as text; see [`Output::text`].
+    #[must_use]
+    pub fn stderr_text(&self) -> Cow<'_, str> {
+        self.stderr.text()
+    }
+
+    /// Whether either stream was longer than what was kept of it.
+    #[must_use]
+    pub fn truncated(&self) -> bool {
+        self.omitted_bytes() > 0
+    }
+
+    /// How many bytes of both streams were not kept.
+    #[must_use]
+    pub fn omitted_bytes(&self) -> u64 {
+        self.stdout.omitted_bytes + self.stderr.omitted_bytes
+    }
+}
+
+/// What was kept of one stream: all of it, or its beginning and its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Output {
+    /// The beginning; all of it if nothing was omitted.
+    pub head: Bytes,
+    /// The end; empty if nothing was omitted.
+    pub tail: Bytes,
+    /// How many bytes between the two were not kept.
+    pub omitted_bytes: u64,
+}
+
+impl Output {
+    /// Beginning and end in one piece, with nothing to show where bytes were omitted.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        if self.tail.is_empty() {
+            return self.head.clone();
+        }
+        [&self.head[..], &self.tail[..]].concat().into()
+    }
+
+    /// As text, with U+FFFD in place of what is not UTF-8, and a line that says how much was omitted, if anything was.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        if self.omitted_bytes == 0 && self.tail.is_empty() {
+            return String::from_utf8_lossy(&self.head);
+        }
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        if self.omitted_bytes > 0 {
+            text.push_str(&format!("\n[... {} bytes omitted ...]\n", self.omitted_bytes));
+        }
+        text.push_str(&String::from_utf8_lossy(&self.tail));
+        Cow::Owned(text)
+    }
+}
+
+impl From<Captured> for Output {
+    fn from(captured: Captured) -> Self {
+        Self {
+            head: captured.head,
+            tail: captured.tail,
+            omitted_bytes: captured.omitted_bytes,
+        }
+    }
+}

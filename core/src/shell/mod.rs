@@ -1,0 +1,16 @@
+//! The two scripts that run inside a container, without their comments.
+
+use std::sync::LazyLock;
+
+/// Runs a command and marks its end on both streams.
+pub(crate) static WRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("wrap.sh")));
+/// Signals the processes of a command.
+pub(crate) static KILL: LazyLock<String> = LazyLock::new(|| strip(include_str!("kill.sh")));
+
+fn strip(script: &str) -> String {
+    let lines = script
+        .lines()
+        .map(str::trim_start)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
