@@ -1,4 +1,4 @@
-//! `/containers`: create, attach, start, stop, kill, restart, pause, remove, inspect, wait, list.
+//! `/containers`: create, attach, start, stop, kill, pause, remove, inspect, wait, list.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -136,13 +136,6 @@ pub(crate) fn stop(id: &str, grace: Duration) -> Result<Request, Error> {
 pub(crate) fn kill(id: &str, signal: Signal) -> Result<Request, Error> {
     Ok(Request::post(
         path("/containers", id, "/kill")?.query("signal", signal.name()),
-    ))
-}
-
-pub(crate) fn restart(id: &str, grace: Duration) -> Result<Request, Error> {
-    let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
-    Ok(Request::post(
-        path("/containers", id, "/restart")?.query("t", &seconds.to_string()),
     ))
 }
 

@@ -21,8 +21,6 @@ pub(crate) enum Subject {
     Engine,
     /// A container, by name or id.
     Container(String),
-    /// An image, by the name the user gave.
-    Image(String),
     /// A container to be created from an image.
     NewContainer {
         name: String,
@@ -76,12 +74,6 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
     let message = message.to_owned();
     let error = match subject {
         Subject::Engine => return None,
-        Subject::Image(image) if status == 404 => ImageError::NotFound {
-            image: image.clone(),
-            message,
-        }
-        .into(),
-        Subject::Image(_) => return None,
         Subject::NewContainer { name, image, memory } => {
             if lower.contains("already in use") && matches!(status, 409 | 500) {
                 ContainerError::NameInUse {

@@ -24,7 +24,7 @@ pub struct Ask<T> {
 enum State {
     /// What was asked cannot be asked.
     Refused(Option<Error>),
-    Calling(Call),
+    Calling(Box<Call>),
 }
 
 impl<T: Send + 'static> Ask<T> {
@@ -36,7 +36,7 @@ impl<T: Send + 'static> Ask<T> {
         read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
     ) -> Self {
         let state = match request {
-            Ok(request) => State::Calling(Call::new(what, target, &request)),
+            Ok(request) => State::Calling(Box::new(Call::new(what, target, &request))),
             Err(error) => State::Refused(Some(error)),
         };
         Self {
@@ -57,7 +57,7 @@ impl<T: Send + 'static> Ask<T> {
 
     pub(crate) fn within(mut self, limit: Duration) -> Self {
         self.state = match self.state {
-            State::Calling(call) => State::Calling(call.within(limit)),
+            State::Calling(call) => State::Calling(Box::new(call.within(limit))),
             refused @ State::Refused(_) => refused,
         };
         self

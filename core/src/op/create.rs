@@ -26,18 +26,18 @@ use crate::spec::ContainerSpec;
 
 /// A container that runs.
 #[derive(Debug)]
-pub struct Created {
+pub(crate) struct Created {
     /// Its id on the engine.
-    pub id: String,
+    pub(crate) id: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Holds it: when this is dropped, the container ends.
-    pub leash: Slot,
+    pub(crate) leash: Slot,
 }
 
 /// Makes a container and starts it, on a leash.
 #[derive(Debug)]
-pub struct Create {
+pub(crate) struct Create {
     target: Target,
     spec: ContainerSpec,
     name: String,

@@ -45,7 +45,7 @@ impl KillReport {
 
 /// Kills every process of a command.
 #[derive(Debug)]
-pub struct KillTree {
+pub(crate) struct KillTree {
     target: Target,
     container: String,
     state: State,
