@@ -1,1 +1,64 @@
-//! blocking
+//! Container sandboxes on the Docker or Podman you already have, for code that blocks: std threads, a Unix socket, and no
+//! async runtime.
+//!
+//! ```no_run
+//! use pocket_dock_blocking::{Command, ContainerSpec, Engine, Error};
+//!
+//! fn main() -> Result<(), Error> {
+//!     let engine = Engine::connect()?;
+//!     let sandbox = engine.create(ContainerSpec::new("pocket-dock/minimal"))?;
+//!     let hello = sandbox.run("echo hello from $(uname)")?;
+//!     print!("{}", hello.stdout_text());
+//!     let sum = sandbox.run(Command::lang("python", "print(sum(range(101)))"))?;
+//!     print!("{}", sum.stdout_text());
+//!     sandbox.shutdown()
+//! }
+//! ```
+//!
+//! Every call blocks the calling thread until it has its result; several threads may use one engine or container at a
+//! time. There is nothing global, and no thread is started.
+
+mod build_context;
+mod driver;
+mod host;
+mod launch;
+
+pub use build_context::BuildContext;
+pub use driver::drive;
+pub use host::StdHost;
+pub use pocket_dock_core::{
+    BuiltImage, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_OUTPUT_LIMIT, EngineKind, Error,
+    ExecError, ExecResult, ImageError, ImageSummary, KillReport, Language, Limits, Network, Options, Output,
+    ProtocolError, Signal, SocketError,
+};
+
+use std::sync::Arc;
+
+use pocket_dock_core::{Host, Op, Runtime};
+
+/// Calls block the thread that makes them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Blocking;
+
+/// A container engine; see [`pocket_dock_core::Engine`].
+pub type Engine = pocket_dock_core::Engine<Blocking>;
+/// A container; see [`pocket_dock_core::Container`]. Dropping it takes as long as its removal: 0.1 s as a rule.
+pub type Container = pocket_dock_core::Container<Blocking>;
+
+impl Runtime for Blocking {
+    type Returns<O: Op> = Result<O::Output, Error>;
+
+    fn drive<O: Op>(&self, op: O) -> Result<O::Output, Error> {
+        driver::drive(op)
+    }
+
+    fn finish<O: Op>(&self, op: O) {
+        if let Err(error) = driver::drive(op) {
+            tracing::warn!(%error, "cleaning up failed");
+        }
+    }
+
+    fn host(&self) -> Arc<dyn Host> {
+        Arc::new(StdHost)
+    }
+}
