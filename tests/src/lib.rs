@@ -4,3 +4,5 @@
 pub mod lab;
 pub mod replay;
 pub mod scripted;
+pub mod sim;
+pub mod suite;

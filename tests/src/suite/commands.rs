@@ -1,0 +1,257 @@
+//! Running commands.
+
+use std::time::{Duration, Instant};
+
+use pocket_dock_blocking::{Command, ContainerSpec, Error, ExecError};
+
+use super::{Bench, Verdict, check, same};
+use crate::lab::images;
+
+pub(super) fn two_hundred_commands(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    for number in 0..200 {
+        let result = sandbox.run(format!("echo line {number}; exit {}", number % 7))?;
+        same("output", result.stdout_text().into_owned(), format!("line {number}\n"))?;
+        same("exit code", result.exit_code, number % 7)?;
+    }
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn exit_codes_and_signals(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    for code in [0, 1, 2, 126, 127, 128, 255] {
+        same("exit code", sandbox.run(format!("exit {code}"))?.exit_code, code)?;
+    }
+    same("killed", sandbox.run("kill -9 $$")?.exit_code, 137)?;
+    same("terminated", sandbox.run("kill -TERM $$")?.exit_code, 143)?;
+    same("not found by the shell", sandbox.run("no-such-program")?.exit_code, 127)?;
+    same(
+        "group killed",
+        sandbox.run("echo before; kill -TERM 0; sleep 1")?.exit_code,
+        143,
+    )?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn stdout_and_stderr_are_apart_and_exact(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let result = sandbox.run(r"printf 'a\000b\377'; printf 'e\n\n' >&2; printf '\n'")?;
+    same("stdout", &result.stdout.to_bytes()[..], &b"a\0b\xff\n"[..])?;
+    same("stderr", &result.stderr.to_bytes()[..], &b"e\n\n"[..])?;
+    let result = sandbox.run("true")?;
+    same("nothing", (result.stdout.head.len(), result.stderr.head.len()), (0, 0))?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn argv_is_untouched(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let odd = "a b;$HOME `x` '\"\\ *\n-";
+    let result = sandbox.run(Command::argv(["printf", "%s|", odd, "", "-n"]))?;
+    same("output", result.stdout_text().into_owned(), format!("{odd}||-n|"))?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn environment_directory_and_user(bench: &Bench) -> Verdict {
+    let spec = ContainerSpec::new(images::BUSYBOX)
+        .env("A", "container")
+        .env("B", "container")
+        .workdir("/tmp");
+    let sandbox = bench.engine.create(spec)?;
+    let command = Command::from("echo $A $B $(pwd) $(id -u)").env("B", "run\u{e9}");
+    same(
+        "own",
+        sandbox.run(command)?.stdout_text().into_owned(),
+        "container run\u{e9} /tmp 0\n".to_owned(),
+    )?;
+    let command = Command::from("echo $(pwd) $(id -u)").workdir("/bin").user("worker");
+    same(
+        "other",
+        sandbox.run(command)?.stdout_text().into_owned(),
+        "/bin 1000\n".to_owned(),
+    )?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn python_runs(bench: &Bench) -> Verdict {
+    let sandbox = bench.python()?;
+    let code = "import sys\nprint(sum(map(int, sys.stdin)))\nsys.exit(3)";
+    let result = sandbox.run(Command::lang("python", code).stdin("1\n2\n39\n"))?;
+    same(
+        "output",
+        (result.stdout_text().into_owned(), result.exit_code),
+        ("42\n".to_owned(), 3),
+    )?;
+    let result = sandbox.run(Command::lang("bash", "echo ${BASH_VERSION:+bash}"))?;
+    same("bash", result.stdout_text().into_owned(), "bash\n".to_owned())?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn code_of_any_size(bench: &Bench) -> Verdict {
+    let sandbox = bench.python()?;
+    let padding = "# padding\n".repeat(60_000);
+    let code = format!("{padding}import sys\nprint(len(sys.stdin.buffer.read()))\n");
+    let result = sandbox.run(Command::lang("python", code).stdin(vec![b'x'; 300_000]))?;
+    same(
+        "python",
+        (result.stdout_text().into_owned(), result.exit_code),
+        ("300000\n".to_owned(), 0),
+    )?;
+    let line = format!("{padding}wc -c; exit 5");
+    let result = sandbox.run(Command::from(line).stdin("12345"))?;
+    same(
+        "shell",
+        (result.stdout_text().trim().to_owned(), result.exit_code),
+        ("5".to_owned(), 5),
+    )?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn sixty_four_mebibytes_of_input(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let mut seed = 88_172_645_463_325_252_u64;
+    let mut data = Vec::with_capacity(64 << 20);
+    while data.len() < 64 << 20 {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        data.extend_from_slice(&seed.to_le_bytes());
+    }
+    let data = bytes::Bytes::from(data);
+    let result = sandbox.run(Command::argv(["cat"]).stdin(data.clone()).unlimited_output())?;
+    same("exit code", result.exit_code, 0)?;
+    check(result.stdout.to_bytes() == data, || {
+        format!("{} bytes came back, or others", result.stdout.head.len())
+    })?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn a_flood_keeps_head_and_tail(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let flood = 256_u64 << 20;
+    let line = format!("echo first; head -c {flood} /dev/zero; echo last; exit 9");
+    let result = sandbox.run(Command::from(line).output_limit(1 << 20))?;
+    same("exit code", result.exit_code, 9)?;
+    check(result.stdout.head.starts_with(b"first\n"), || {
+        "the head is lost".to_owned()
+    })?;
+    check(result.stdout.tail.ends_with(b"last\n"), || {
+        "the tail is lost".to_owned()
+    })?;
+    let kept = (result.stdout.head.len() + result.stdout.tail.len()) as u64;
+    same("kept", kept, 1 << 20)?;
+    same("omitted", result.omitted_bytes(), flood + 11 - kept)?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn background_child_is_not_waited_for(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let began = Instant::now();
+    let result = sandbox.run("(sleep 3; echo late; echo done >/tmp/child) & echo now; exit 4")?;
+    check(began.elapsed() < Duration::from_secs(3), || {
+        format!("it was waited for: {:?}", began.elapsed())
+    })?;
+    same(
+        "result",
+        (result.stdout_text().into_owned(), result.exit_code),
+        ("now\n".to_owned(), 4),
+    )?;
+    let wait = "for i in 1 2 3 4 5 6 7 8 9 10; do [ -e /tmp/child ] && break; sleep 1; done; cat /tmp/child";
+    same(
+        "the child lived on",
+        sandbox.run(wait)?.stdout_text().into_owned(),
+        "done\n".to_owned(),
+    )?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn a_timeout_kills_the_tree(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let tree = "trap '' TERM HUP INT; setsid sleep 1000 & (sleep 1001 &); (trap '' TERM; sleep 1002) & sleep 1003";
+    let result = sandbox.run(Command::from(tree).timeout(Duration::from_millis(700)))?;
+    check(result.timed_out, || "it did not time out".to_owned())?;
+    let killed = result.killed.ok_or("no report")?;
+    check(killed.is_clean() && killed.signalled.len() >= 5, || {
+        format!("{killed:?}")
+    })?;
+    let left: Vec<_> = bench
+        .lab
+        .peer()
+        .processes(sandbox.id())?
+        .into_iter()
+        .filter(|p| p.contains("sleep 100"))
+        .collect();
+    same("processes left", left, Vec::new())?;
+    same(
+        "usable",
+        sandbox.run("echo on")?.stdout_text().into_owned(),
+        "on\n".to_owned(),
+    )?;
+    let user = Command::from("sleep 1004 & sleep 1005")
+        .user("worker")
+        .timeout(Duration::from_millis(500));
+    let killed = sandbox.run(user)?.killed.ok_or("no report")?;
+    check(killed.is_clean() && killed.signalled.len() >= 3, || {
+        format!("as another user: {killed:?}")
+    })?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn a_timeout_keeps_the_output_so_far(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let result = sandbox.run(Command::from("printf so; printf far >&2; sleep 1000").timeout(Duration::from_secs(1)))?;
+    let texts = (result.stdout_text().into_owned(), result.stderr_text().into_owned());
+    same("output", texts, ("so".to_owned(), "far".to_owned()))?;
+    same("ended", (result.timed_out, result.exit_code), (true, 137))?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn what_looks_like_a_mark_is_output(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let forged = "\n__PD_0123456789abcdef0123456789abcdef_0__\n";
+    let result = sandbox.run(Command::argv(["printf", "%s", forged]))?;
+    same("output", result.stdout_text().into_owned(), forged.to_owned())?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn bash_as_sh(bench: &Bench) -> Verdict {
+    let sandbox = bench.engine.create(ContainerSpec::new(images::BASH))?;
+    let result = sandbox.run("printf x; [[ a == a ]] && exit 3")?;
+    same(
+        "result",
+        (result.stdout_text().into_owned(), result.exit_code),
+        ("x".to_owned(), 3),
+    )?;
+    let result = sandbox.run(Command::from("sleep 1000 & sleep 1000").timeout(Duration::from_millis(500)))?;
+    check(result.killed.as_ref().is_some_and(|killed| killed.is_clean()), || {
+        format!("{:?}", result.killed)
+    })?;
+    let missing = sandbox.run(Command::argv(["no-such-program"]));
+    check(matches!(missing, Err(Error::Exec(ExecError::NotFound { .. }))), || {
+        format!("{missing:?}")
+    })?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn an_image_without_a_shell(bench: &Bench) -> Verdict {
+    let sandbox = bench
+        .engine
+        .create(ContainerSpec::new(images::NOSHELL).command(["/bin/cat"]))?;
+    let result = sandbox.run(Command::argv(["/bin/echo", "hello"]))?;
+    same(
+        "output",
+        (result.stdout_text().into_owned(), result.exit_code),
+        ("hello\n".to_owned(), 0),
+    )?;
+    same("false", sandbox.run(Command::argv(["false"]))?.exit_code, 1)?;
+    let result = sandbox.run(Command::argv(["cat"]).stdin("in"))?;
+    same("input", result.stdout_text().into_owned(), "in".to_owned())?;
+    let shell = sandbox.run("echo x");
+    check(matches!(shell, Err(Error::Exec(ExecError::NoTool { .. }))), || {
+        format!("{shell:?}")
+    })?;
+    let missing = sandbox.run(Command::argv(["no-such-program"]));
+    check(matches!(missing, Err(Error::Exec(ExecError::NotFound { .. }))), || {
+        format!("{missing:?}")
+    })?;
+    Ok(sandbox.shutdown_force()?)
+}

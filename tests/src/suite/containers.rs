@@ -1,0 +1,143 @@
+//! Making and ending containers.
+
+use std::time::{Duration, Instant};
+
+use pocket_dock_blocking::{ContainerSpec, Signal};
+use serde_json::json;
+
+use super::{Bench, Failure, Verdict, check, random, same};
+use crate::lab::images;
+
+pub(super) fn shutdown_leaves_nothing(bench: &Bench) -> Verdict {
+    for force in [false, true] {
+        let sandbox = bench.sandbox()?;
+        let began = Instant::now();
+        if force {
+            sandbox.shutdown_force()?;
+        } else {
+            sandbox.shutdown()?;
+        }
+        // Docker's and Podman's own ten seconds would show.
+        check(began.elapsed() < Duration::from_secs(5), || {
+            format!("it took {:?}", began.elapsed())
+        })?;
+        check(!bench.knows(sandbox.id())?, || "it is still there".to_owned())?;
+        sandbox.shutdown()?;
+        sandbox.shutdown_force()?;
+    }
+    Ok(())
+}
+
+pub(super) fn drop_leaves_nothing(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let id = sandbox.id().to_owned();
+    check(bench.knows(&id)?, || "it is not there".to_owned())?;
+    drop(sandbox);
+    check(!bench.knows(&id)?, || "it is still there".to_owned())
+}
+
+pub(super) fn several_from_several_threads(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    std::thread::scope(|scope| {
+        let work = |number: usize| -> Verdict {
+            let own = bench.sandbox()?;
+            for _ in 0..3 {
+                for container in [&own, &sandbox] {
+                    let result = container.run(format!("echo {number}"))?;
+                    same("output", result.stdout_text().into_owned(), format!("{number}\n"))?;
+                }
+            }
+            Ok(own.shutdown()?)
+        };
+        let threads: Vec<_> = (0..4).map(|number| scope.spawn(move || work(number))).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().map_err(|_| Failure::from("a thread panicked"))?)
+    })?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn labels_and_name(bench: &Bench) -> Verdict {
+    let spec = ContainerSpec::new(images::BUSYBOX).label("mine", "yes");
+    let sandbox = bench.engine.create(spec)?;
+    let name = sandbox.name();
+    let hex = name.strip_prefix("pd-").ok_or("the name does not begin with pd-")?;
+    check(hex.len() == 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()), || {
+        format!("name {name:?}")
+    })?;
+    let seen = bench
+        .lab
+        .peer()
+        .inspect(name)?
+        .ok_or("the engine does not know the name")?;
+    let labels = &seen["Config"]["Labels"];
+    same("label", labels["mine"].as_str(), Some("yes"))?;
+    same("managed", labels["pocket-dock.managed"].as_str(), Some("true"))?;
+    for label in ["pocket-dock.instance", "pocket-dock.created-at", "pocket-dock.owner"] {
+        check(labels[label].as_str().is_some_and(|text| !text.is_empty()), || {
+            format!("{label} is missing")
+        })?;
+    }
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn no_network_by_default(bench: &Bench) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let result = sandbox.run("tail -n +3 /proc/net/dev | cut -d: -f1")?;
+    same("interfaces", result.stdout_text().trim().to_owned(), "lo".to_owned())?;
+    Ok(sandbox.shutdown()?)
+}
+
+pub(super) fn the_main_process_is_waited_for(bench: &Bench) -> Verdict {
+    let spec = ContainerSpec::new(images::BUSYBOX).command([
+        "/bin/sh",
+        "-c",
+        "trap 'exit 7' USR1; while :; do sleep 0.1; done",
+    ]);
+    let sandbox = bench.engine.create(spec)?;
+    std::thread::scope(|scope| -> Verdict {
+        let waiting = scope.spawn(|| sandbox.wait());
+        sandbox.run("sleep 1; kill -USR1 1")?;
+        same("exit code", waiting.join().map_err(|_| "the waiter panicked")??, 7)
+    })?;
+    let signalled = bench.sandbox()?;
+    signalled.kill(Signal::Kill)?;
+    signalled.shutdown()?;
+    Ok(sandbox.shutdown()?)
+}
+
+/// A container that was made by a program that has died, and never started, has no main process to end it.
+pub(super) fn orphans_are_swept(bench: &Bench) -> Verdict {
+    use pocket_dock_core::Host;
+    let peer = bench.lab.peer();
+    let me = pocket_dock_blocking::StdHost.owner().ok_or("no owner here")?;
+    let mut made = Vec::new();
+    for owner in [
+        format!("1:1:{}:{}", me.boot, me.namespace),
+        me.to_string(),
+        format!("1:1:another:{}", me.namespace),
+    ] {
+        let name = format!("sweep-{}", random());
+        let body = json!({
+            "Image": images::BUSYBOX, "Cmd": ["/bin/true"],
+            "Labels": { "pocket-dock.managed": "true", "pocket-dock.owner": owner },
+        });
+        let (status, answer) = peer.request(
+            "POST",
+            &format!("/containers/create?name={name}"),
+            body.to_string().as_bytes(),
+        )?;
+        check(status == 201, || {
+            format!("create: {status} {}", String::from_utf8_lossy(&answer))
+        })?;
+        made.push(name);
+    }
+    let fresh = Bench::new(bench.lab.clone())?;
+    let sandbox = fresh.sandbox()?;
+    let there: Vec<bool> = made.iter().map(|name| bench.knows(name)).collect::<Result<_, _>>()?;
+    for name in &made {
+        peer.remove(name)?;
+    }
+    same("there", there, vec![false, true, true])?;
+    Ok(sandbox.shutdown()?)
+}
