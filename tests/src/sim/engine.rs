@@ -1,0 +1,174 @@
+//! The state of the simulated engine, and the passing of its time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::answer::Writer;
+use super::behaviour::Behaviour;
+use super::container::{Container, State};
+use super::exec::{Exec, Process, Start};
+use super::{Matcher, Reply};
+use crate::scripted::Request;
+
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) writer: Writer,
+    pub(super) now: Duration,
+    pub(super) containers: Vec<Container>,
+    pub(super) execs: Vec<Exec>,
+    /// Names, and whether there is a shell.
+    pub(super) images: Vec<(String, bool)>,
+    pub(super) commands: BTreeMap<String, Behaviour>,
+    pub(super) replies: Vec<(Matcher, Reply)>,
+    pub(super) requests: Vec<Request>,
+    /// Times at which an answer is due.
+    pub(super) timers: Vec<Duration>,
+    /// Bytes of input that came too early and are lost.
+    pub(super) lost_input: usize,
+    ids: u64,
+}
+
+impl Engine {
+    pub(super) fn new(writer: Writer) -> Self {
+        Self {
+            writer,
+            now: Duration::ZERO,
+            containers: Vec::new(),
+            execs: Vec::new(),
+            images: vec![("busybox".to_owned(), true), ("distroless".to_owned(), false)],
+            commands: BTreeMap::new(),
+            replies: Vec::new(),
+            requests: Vec::new(),
+            timers: Vec::new(),
+            lost_input: 0,
+            ids: 0,
+        }
+    }
+
+    /// 64 hex digits, others each time.
+    pub(super) fn new_id(&mut self) -> String {
+        self.ids += 1;
+        format!("{:016x}", self.ids.wrapping_mul(0x9e37_79b9_7f4a_7c15)).repeat(4)
+    }
+
+    pub(super) fn new_pid(&self) -> u32 {
+        100 + self.ids as u32
+    }
+
+    /// Lets everything happen that is due by `now`.
+    pub(super) fn advance(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        let now = self.now;
+        self.containers
+            .retain(|container| !matches!(container.state, State::Removing(_, at) if at <= now));
+        self.timers.retain(|at| *at > now);
+        for at in 0..self.execs.len() {
+            let exec = &self.execs[at];
+            let container = self.containers.iter().find(|container| container.id == exec.container);
+            let (running, paused) = container.map_or((false, false), |c| (c.is_running(), c.state == State::Paused));
+            let start = Start {
+                writer: self.writer,
+                now,
+                has_shell: true,
+                commands: &self.commands,
+            };
+            if let Some(process) = &mut self.execs[at].process {
+                if running && !paused {
+                    process.advance(&start);
+                } else if !running && !process.closed {
+                    process.kill(); // with its container
+                }
+            }
+        }
+    }
+
+    pub(super) fn next_event(&self) -> Option<Duration> {
+        let removals = self.containers.iter().filter_map(|container| match container.state {
+            State::Removing(_, at) => Some(at),
+            _ => None,
+        });
+        let processes = self.execs.iter().filter_map(|exec| exec.process.as_ref()?.next_event());
+        removals
+            .chain(processes)
+            .chain(self.timers.iter().copied())
+            .filter(|at| *at > self.now)
+            .min()
+    }
+
+    pub(super) fn container(&mut self, reference: &str) -> Option<&mut Container> {
+        self.containers
+            .iter_mut()
+            .find(|container| container.is_called(reference))
+    }
+
+    pub(super) fn exec(&mut self, id: &str) -> Option<&mut Exec> {
+        self.execs.iter_mut().find(|exec| exec.id == id)
+    }
+
+    /// Starts the process of an exec whose container runs.
+    pub(super) fn start_exec(&mut self, id: &str) {
+        let Some(at) = self.execs.iter().position(|exec| exec.id == id) else {
+            return;
+        };
+        let exec = &self.execs[at];
+        let image = self
+            .containers
+            .iter()
+            .find(|c| c.id == exec.container)
+            .map(|c| c.image.clone());
+        let has_shell = self
+            .images
+            .iter()
+            .any(|(name, shell)| Some(name) == image.as_ref() && *shell);
+        let killed = self.kill_marked(at, has_shell);
+        let start = Start {
+            writer: self.writer,
+            now: self.now,
+            has_shell,
+            commands: &self.commands,
+        };
+        let exec = &self.execs[at];
+        let process = match killed {
+            Some(report) => Process::report(&start, report),
+            None if is_unknown(&exec.user) => {
+                let what = format!("unable to find user {}: no matching entries in passwd file", exec.user);
+                Process::failed(&start, &what)
+            }
+            None => Process::start(exec, &start),
+        };
+        self.execs[at].process = Some(process);
+        self.advance(self.now);
+    }
+
+    /// If this exec looks for the marked processes of its container: kills them, and says so.
+    fn kill_marked(&mut self, at: usize, has_shell: bool) -> Option<String> {
+        let exec = &self.execs[at];
+        let mark = exec
+            .cmd
+            .get(4)
+            .filter(|word| word.starts_with("POCKET_DOCK_EXEC="))?
+            .clone();
+        if !has_shell {
+            return None;
+        }
+        let container = exec.container.clone();
+        let mut report = String::new();
+        for exec in self
+            .execs
+            .iter_mut()
+            .filter(|exec| exec.container == container && exec.env.contains(&mark))
+        {
+            if let Some(process) = exec.process.as_mut().filter(|process| !process.closed) {
+                process.kill();
+                report += &format!("signalled {}\n", exec.pid);
+            }
+        }
+        Some(report + "done\n")
+    }
+}
+
+/// Users known everywhere: root, nobody, numbers.
+pub(super) fn is_unknown(user: &str) -> bool {
+    let name = user.split(':').next().unwrap_or_default();
+    !matches!(name, "" | "root" | "nobody") && name.parse::<u32>().is_err()
+}

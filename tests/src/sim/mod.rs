@@ -1,0 +1,165 @@
+//! A small, honest model of an engine: Docker's or Podman's answers, and commands that run in fake time.
+//!
+//! ```text
+//!   Wire (one per connection) ──► routes ──► Engine { containers, execs, images }
+//!     │ Http · Exec · Leash · Wait              time: `advance(now)` lets everything happen that is due
+//!     └ Drop: the client went away; a leash ends its container, an exec's command lives on
+//! ```
+//!
+//! Known commands are `echo`, `cat`, `exit`, `fail`, `true`, `false`, `sleep` and `emit`; a test adds others by
+//! [`Sim::command`]. Images are `busybox`, and `distroless` without a shell.
+
+mod answer;
+mod behaviour;
+mod connection;
+mod container;
+mod engine;
+mod exec;
+mod fault;
+mod routes;
+
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pocket_dock_core::{Endpoint, EngineKind};
+
+pub use behaviour::{Behaviour, emitted};
+pub use fault::{Fault, Faulty};
+
+use crate::scripted::{Connection, Peer, Request, locked};
+use engine::Engine;
+
+/// The simulated engine. Clones are handles to the same one.
+#[derive(Debug, Clone)]
+pub struct Sim(Arc<Mutex<Engine>>);
+
+/// What an engine that is not itself answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// These bytes; the connection stays open.
+    Open(Vec<u8>),
+    /// These bytes, and the end of the connection.
+    Close(Vec<u8>),
+    /// It does what was asked, answers with these bytes, and ends the connection.
+    DoneThenClose(Vec<u8>),
+    /// The first bytes, then the second ones over and over.
+    Endless(Vec<u8>, Vec<u8>),
+    /// Nothing.
+    Silence,
+}
+
+/// Which request a [`Reply`] is for.
+#[derive(Debug)]
+struct Matcher {
+    method: String,
+    ending: String,
+}
+
+impl Matcher {
+    fn matches(&self, request: &Request) -> bool {
+        request.method == self.method && request.path.ends_with(&self.ending)
+    }
+}
+
+impl Sim {
+    /// An engine of this kind without containers.
+    #[must_use]
+    pub fn new(kind: EngineKind) -> Self {
+        Self(Arc::new(Mutex::new(Engine::new(answer::Writer(kind)))))
+    }
+
+    /// Says what a command line, or a program with its arguments, does.
+    pub fn command(&self, line: &str, behaviour: Behaviour) {
+        locked(&self.0).commands.insert(line.to_owned(), behaviour);
+    }
+
+    /// Answers the next request with this method, whose path ends so, in another way. Once.
+    pub fn reply(&self, method: &str, ending: &str, reply: Reply) {
+        let matcher = Matcher {
+            method: method.to_owned(),
+            ending: ending.to_owned(),
+        };
+        locked(&self.0).replies.push((matcher, reply));
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        locked(&self.0).requests.clone()
+    }
+
+    /// How many requests with this method had a path that ends so.
+    #[must_use]
+    pub fn count(&self, method: &str, ending: &str) -> usize {
+        let matcher = Matcher {
+            method: method.to_owned(),
+            ending: ending.to_owned(),
+        };
+        locked(&self.0)
+            .requests
+            .iter()
+            .filter(|request| matcher.matches(request))
+            .count()
+    }
+
+    /// The containers there are, by name, in the time of the last event.
+    #[must_use]
+    pub fn containers(&self) -> Vec<String> {
+        locked(&self.0)
+            .containers
+            .iter()
+            .map(|container| container.name.clone())
+            .collect()
+    }
+
+    /// How many commands run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        let engine = locked(&self.0);
+        engine
+            .execs
+            .iter()
+            .filter(|exec| exec.process.as_ref().is_some_and(exec::Process::is_running))
+            .count()
+    }
+
+    /// Bytes of input that were sent too early and lost.
+    #[must_use]
+    pub fn lost_input(&self) -> usize {
+        locked(&self.0).lost_input
+    }
+
+    /// Somebody else removes all containers.
+    pub fn remove_all(&self) {
+        locked(&self.0).containers.clear();
+    }
+
+    /// The main processes of all containers end, and the containers stay.
+    pub fn end_all(&self) {
+        for container in &mut locked(&self.0).containers {
+            container.state = container::State::Exited(1);
+        }
+    }
+
+    /// Lets the time pass until nothing more happens by itself.
+    pub fn settle(&self) {
+        let mut engine = locked(&self.0);
+        while let Some(next) = engine.next_event() {
+            engine.advance(next);
+        }
+    }
+}
+
+impl Peer for Sim {
+    fn connect(&mut self, _: &Endpoint, now: Duration) -> Result<Box<dyn Connection>, ErrorKind> {
+        locked(&self.0).advance(now);
+        Ok(Box::new(connection::Wire::new(Arc::clone(&self.0))))
+    }
+
+    fn next_event(&mut self, now: Duration) -> Option<Duration> {
+        let mut engine = locked(&self.0);
+        engine.advance(now);
+        engine.next_event()
+    }
+}
