@@ -22,8 +22,6 @@ pub(crate) struct Exec {
     pub(crate) user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) working_dir: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) privileged: bool,
 }
 
 pub(crate) fn create(container: &str, exec: &Exec) -> Result<Request, Error> {

@@ -107,6 +107,16 @@ impl Create {
         State::Undo(Box::new(remove), Some(error))
     }
 
+    fn start_failed(&self, answer: &Answer) -> Error {
+        let (message, name) = (refusal::words(&answer.body), self.name.clone());
+        match self.spec.memory {
+            Some(bytes) if message.to_ascii_lowercase().contains("memory limit") => {
+                ContainerError::BadMemory { bytes, message }.into()
+            }
+            _ => ContainerError::StartFailed { name, message }.into(),
+        }
+    }
+
     fn orphans(&self, answer: &Answer) -> Vec<String> {
         let Some(host) = &self.host else { return Vec::new() };
         let Ok(listed) = json::<Vec<container::Listed>>("list containers", &answer.body) else {
@@ -192,8 +202,8 @@ impl Create {
                         Ok(Step::Done(answer)) if answer.upgraded => answer,
                         Ok(Step::Need(need)) => return Ok(Step::Need(need)),
                         Ok(Step::Done(answer)) => {
-                            let subject = Subject::Container(self.name.clone());
-                            let error = refusal::refused("attach to container", &subject, &answer);
+                            // Podman prepares the start already when it is attached to.
+                            let error = self.start_failed(&answer);
                             self.state = self.undo(error, link);
                             continue;
                         }
@@ -218,13 +228,7 @@ impl Create {
                     }
                     Ok(Step::Need(need)) => return Ok(Step::Need(need)),
                     Ok(Step::Done(answer)) => {
-                        let (message, name) = (refusal::words(&answer.body), self.name.clone());
-                        let error = match self.spec.memory {
-                            Some(bytes) if message.to_ascii_lowercase().contains("memory limit") => {
-                                ContainerError::BadMemory { bytes, message }.into()
-                            }
-                            _ => ContainerError::StartFailed { name, message }.into(),
-                        };
+                        let error = self.start_failed(&answer);
                         self.undo(error, link)
                     }
                     Err(error) => self.undo(error, link),

@@ -1,7 +1,8 @@
 //! Kills every process of a command, by the mark in their environment.
 //!
 //! The engine has no call for it, and the pid it tells is of another namespace, so a short exec inside the container
-//! looks through `/proc`. It runs as root with all capabilities, to see and reach processes of every user.
+//! looks through `/proc`: first as the user whom the command ran as, since without special capabilities the environment
+//! of a process is shown to its own user only, then as root, for what became root's.
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,14 @@ pub struct KillReport {
 }
 
 impl KillReport {
+    fn add(&mut self, other: Self) {
+        self.signalled.extend(other.signalled);
+        self.signalled.sort_unstable();
+        self.signalled.dedup();
+        self.survivors.extend(other.survivors);
+        self.unknown = self.unknown.take().or(other.unknown);
+    }
+
     /// Whether it is certain that no process of the command is left.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -48,6 +57,8 @@ impl KillReport {
 pub(crate) struct KillTree {
     target: Target,
     container: String,
+    as_root: Option<Call>,
+    report: KillReport,
     state: State,
     deadline: Option<Instant>,
     output: BytesMut,
@@ -61,42 +72,32 @@ enum State {
 }
 
 impl KillTree {
-    /// `patient`: the command may not have been started yet; looks for two seconds before it believes that nothing is
-    /// there.
-    pub(crate) fn new(target: &Target, container: &str, id: &str, patient: bool) -> Result<Self, Error> {
-        let empty = if patient { "40" } else { "2" };
+    /// `user`: whom the command ran as, if not the container's own. `patient`: the command may not have been started
+    /// yet; looks for two seconds before it believes that nothing is there.
+    pub(crate) fn new(
+        target: &Target,
+        container: &str,
+        id: &str,
+        user: Option<&str>,
+        patient: bool,
+    ) -> Result<Self, Error> {
         let mark = format!("{MARK}={id}");
-        let words = [
-            "/bin/sh",
-            "-c",
-            &shell::KILL,
-            "pocket-dock",
-            &mark,
-            "KILL",
-            "200",
-            empty,
-        ];
-        let exec = Exec {
-            attach_stdout: true,
-            attach_stderr: true,
-            cmd: words.map(str::to_owned).to_vec(),
-            user: Some("0".to_owned()),
-            privileged: true,
-            ..Exec::default()
-        };
-        let call = Call::new("create exec", target, &exec::create(container, &exec)?).within(LIMIT);
+        let first = create(target, container, &mark, user, if patient { "40" } else { "2" })?;
         Ok(Self {
             target: target.clone(),
             container: container.to_owned(),
-            state: State::Creating(call),
+            as_root: Some(create(target, container, &mark, Some("0"), "1")?),
+            state: State::Creating(first),
             deadline: None,
             output: BytesMut::new(),
+            report: KillReport::default(),
         })
     }
 
     fn report(&self) -> KillReport {
+        let unknown = Some("the search was broken off".to_owned());
         let mut report = KillReport {
-            unknown: Some("the search was broken off".to_owned()),
+            unknown,
             ..KillReport::default()
         };
         for line in String::from_utf8_lossy(&self.output).lines() {
@@ -114,6 +115,18 @@ impl KillTree {
         report.signalled.dedup();
         report
     }
+}
+
+fn create(target: &Target, container: &str, mark: &str, user: Option<&str>, empty: &str) -> Result<Call, Error> {
+    let words = ["/bin/sh", "-c", &shell::KILL, "pocket-dock", mark, "KILL", "200", empty];
+    let exec = Exec {
+        attach_stdout: true,
+        attach_stderr: true,
+        cmd: words.map(str::to_owned).to_vec(),
+        user: user.map(str::to_owned),
+        ..Exec::default()
+    };
+    Ok(Call::new("create exec", target, &exec::create(container, &exec)?).within(LIMIT))
 }
 
 impl Op for KillTree {
@@ -155,7 +168,16 @@ impl Op for KillTree {
                         Some(_) => {}
                         None if eof || now >= deadline => {
                             link.hang_up();
-                            return Ok(Step::Done(self.report()));
+                            let found = self.report();
+                            self.output.clear();
+                            self.report.add(found);
+                            match self.as_root.take() {
+                                Some(call) => {
+                                    self.state = State::Creating(call);
+                                    continue;
+                                }
+                                None => return Ok(Step::Done(std::mem::take(&mut self.report))),
+                            }
                         }
                         None => {
                             return Ok(Need::Wait {

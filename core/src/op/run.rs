@@ -55,6 +55,8 @@ enum State {
     Stream {
         demux: Demux,
         look: Instant,
+        /// What a direct command's exit code was: something it left behind keeps the output open.
+        ended: Option<i32>,
     },
     /// The stream is set aside while the engine is asked.
     Aside {
@@ -170,10 +172,11 @@ impl Run {
         let ran = self
             .started
             .map_or(Duration::ZERO, |started| now.saturating_duration_since(started));
+        let user = self.command.user.as_deref();
         let patient =
             self.abandoned && self.target.kind() == EngineKind::Docker || matches!(self.state, State::Start(_));
         Ok(State::Kill(
-            Box::new(KillTree::new(&self.target, &self.container, &self.id, patient)?),
+            Box::new(KillTree::new(&self.target, &self.container, &self.id, user, patient)?),
             ran,
         ))
     }
@@ -367,12 +370,14 @@ impl Run {
                     return Err(refusal::refused("start exec", &self.subject(), &answer));
                 }
                 self.feed(link);
+                let demux = Demux::new(self.target.limits());
                 Next::To(State::Stream {
-                    demux: Demux::new(self.target.limits()),
+                    demux,
                     look: now + QUIET,
+                    ended: None,
                 })
             }
-            State::Stream { demux, look } => {
+            State::Stream { demux, look, ended } => {
                 let before = self.streams.bytes();
                 match self.read(demux, link)? {
                     Some(Ended::Marked(code)) => {
@@ -392,6 +397,11 @@ impl Run {
                 }
                 if self.streams.bytes() != before {
                     *look = now + QUIET;
+                }
+                if let (Some(code), true) = (*ended, now >= *look) {
+                    link.hang_up();
+                    self.streams.finish();
+                    return self.result(now, code).map(Next::done);
                 }
                 if self.direct && now >= *look {
                     let call = Call::new("inspect exec", &self.target, &exec::inspect(&self.exec)?);
@@ -430,18 +440,12 @@ impl Run {
                 )
             }
             State::Back { demux, ended } => {
-                let mut demux = demux.take().ok_or_else(after_the_end)?;
-                if let (Some(code), false) = (*ended, link.is_eof()) {
-                    // It has ended, and something it left behind keeps the output open.
-                    if self.read(&mut demux, link)?.is_none() {
-                        link.hang_up();
-                        self.streams.finish();
-                        return self.result(now, code).map(Next::done);
-                    }
-                }
+                let demux = demux.take().ok_or_else(after_the_end)?;
+                let rest = if ended.is_some() { QUIET } else { 4 * QUIET };
                 Next::To(State::Stream {
                     demux,
-                    look: now + 4 * QUIET,
+                    look: now + rest,
+                    ended: *ended,
                 })
             }
             State::Inspect(call) => {
