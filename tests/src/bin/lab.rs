@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use pocket_dock_tests::judge;
 use pocket_dock_tests::lab::{self, ENGINES, Engine, Error, Result, RunningEngine};
 
 const HELP: &str = "\
@@ -196,8 +197,8 @@ fn shell(wish: &Wish) -> Result<()> {
 /// Brings the engines up. The tests themselves are run from here once there is a judge to run them.
 fn test(wish: &Wish) -> Result<()> {
     let running = up(&wish.engines)?;
-    let how = if wish.full { "in full" } else { "as usual" };
-    say(&format!("ready to be tested {how}: {} engine(s)", running.len()))
+    // More at a time is faster, and shows other things than a quiet engine does.
+    judge::judge(&running, if wish.full { 8 } else { 4 })
 }
 
 #[cfg(test)]
