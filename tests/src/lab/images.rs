@@ -71,6 +71,17 @@ fn changes(name: &str) -> Vec<String> {
     changes
 }
 
+/// The root file system, as a tar, of a small Debian with Bash and Python: made on this machine, from its own mirror.
+///
+/// # Errors
+/// If the tools or packages for it cannot be had.
+pub fn offline_root() -> Result<std::path::PathBuf> {
+    let _lock = super::place::lock()?;
+    super::apt::ensure_tools()?;
+    super::rootfs::ensure_debian()?;
+    Ok(super::place::image("python"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{BUSYBOX, NOSHELL, changes, parts};
@@ -81,15 +92,4 @@ mod tests {
         assert!(changes(BUSYBOX).iter().any(|change| change.contains("/bin/sh")));
         assert!(!changes(NOSHELL).iter().any(|change| change.contains("/bin/sh")));
     }
-}
-
-/// The root file system, as a tar, of a small Debian with Bash and Python: made on this machine, from its own mirror.
-///
-/// # Errors
-/// If the tools or packages for it cannot be had.
-pub fn offline_root() -> Result<std::path::PathBuf> {
-    let _lock = super::place::lock()?;
-    super::apt::ensure_tools()?;
-    super::rootfs::ensure_debian()?;
-    Ok(super::place::image("python"))
 }
