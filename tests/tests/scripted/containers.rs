@@ -1,0 +1,163 @@
+//! Engines and containers: what they are, how they begin and how they end.
+
+use std::time::Duration;
+
+use pocket_dock_core::{ContainerError, ContainerSpec, EngineKind, Error, ImageError, Signal};
+
+use crate::world::everywhere;
+
+#[test]
+fn an_engine_is_recognised() {
+    everywhere(|world| {
+        assert_eq!(world.engine.kind(), world.kind, "{}", world.at);
+        let version = if world.kind == EngineKind::Docker {
+            "28.5.2"
+        } else {
+            "5.8.1"
+        };
+        assert_eq!(world.engine.version(), version, "{}", world.at);
+        let names: Vec<String> = world
+            .engine
+            .images()
+            .unwrap()
+            .into_iter()
+            .flat_map(|image| image.names)
+            .collect();
+        let named = |name: &str| names.iter().any(|one| one.ends_with(name));
+        assert!(
+            named("busybox:latest") && named("distroless:latest"),
+            "{}: {names:?}",
+            world.at
+        );
+    });
+}
+
+#[test]
+fn containers_that_cannot_be_made_leave_nothing() {
+    everywhere(|world| {
+        let create = |spec: ContainerSpec| world.engine.create(spec).unwrap_err();
+        let error = create(ContainerSpec::new("nosuch"));
+        assert!(
+            matches!(&error, Error::Image(ImageError::NotFound { image, .. }) if image == "nosuch"),
+            "{error}"
+        );
+        let error = create(ContainerSpec::new("busybox").command(["/nope"]));
+        assert!(
+            matches!(error, Error::Container(ContainerError::StartFailed { .. })),
+            "{}: {error}",
+            world.at
+        );
+        let error = create(ContainerSpec::new("busybox").memory(1 << 20));
+        assert!(
+            matches!(
+                error,
+                Error::Container(ContainerError::BadMemory { bytes: 1_048_576, .. })
+            ),
+            "{}: {error}",
+            world.at
+        );
+        assert_eq!(world.sim.containers(), [""; 0], "{}", world.at);
+        let first = world.engine.create(ContainerSpec::new("busybox").name("mine")).unwrap();
+        let error = create(ContainerSpec::new("busybox").name("mine"));
+        assert!(
+            matches!(&error, Error::Container(ContainerError::NameInUse { name, .. }) if name == "mine"),
+            "{error}"
+        );
+        assert_eq!(first.run("echo still here").unwrap().exit_code, 0, "{}", world.at);
+    });
+}
+
+#[test]
+fn a_container_that_does_not_run_is_told_apart() {
+    everywhere(|world| {
+        let container = world.container();
+        assert_eq!(container.inspect().unwrap().status, "running", "{}", world.at);
+        container.pause().unwrap();
+        assert!(container.inspect().unwrap().paused, "{}", world.at);
+        let error = container.run("true").unwrap_err();
+        assert!(
+            matches!(error, Error::Container(ContainerError::Paused { .. })),
+            "{}: {error}",
+            world.at
+        );
+        container.unpause().unwrap();
+        assert!(container.run("true").unwrap().success(), "{}", world.at);
+        world.sim.end_all();
+        let error = container.run("true").unwrap_err();
+        assert!(
+            matches!(error, Error::Container(ContainerError::NotRunning { .. })),
+            "{}: {error}",
+            world.at
+        );
+        let error = container.pause().unwrap_err();
+        assert!(
+            matches!(error, Error::Container(ContainerError::NotRunning { .. })),
+            "{}: {error}",
+            world.at
+        );
+        let state = container.inspect().unwrap();
+        assert!(!state.running && state.exit_code == Some(1), "{}: {state:?}", world.at);
+        world.sim.remove_all();
+        let error = container.run("true").unwrap_err();
+        assert!(
+            matches!(error, Error::Container(ContainerError::Gone { .. })),
+            "{}: {error}",
+            world.at
+        );
+        let error = container.inspect().unwrap_err();
+        assert!(
+            matches!(error, Error::Container(ContainerError::Gone { .. })),
+            "{}: {error}",
+            world.at
+        );
+        container.shutdown().unwrap();
+        container.shutdown_force().unwrap();
+    });
+}
+
+#[test]
+fn containers_end_in_every_way() {
+    everywhere(|world| {
+        let stubborn = || {
+            ContainerSpec::new("busybox")
+                .command(["sleep", "inf"])
+                .grace(Duration::from_secs(4))
+        };
+        drop(world.container());
+        assert_eq!(world.sim.containers(), [""; 0], "{}: dropped", world.at);
+
+        world.container().shutdown().unwrap();
+        assert_eq!(world.sim.containers(), [""; 0], "{}: shut down", world.at);
+        assert!(world.runtime.elapsed() < Duration::from_secs(2), "{}", world.at);
+
+        let container = world.engine.create(stubborn()).unwrap();
+        let before = world.runtime.elapsed();
+        container.shutdown().unwrap();
+        let took = world.runtime.elapsed() - before;
+        assert!(
+            took >= Duration::from_secs(4) && took < Duration::from_secs(5),
+            "{}: {took:?}",
+            world.at
+        );
+
+        let container = world.engine.create(stubborn()).unwrap();
+        let before = world.runtime.elapsed();
+        container.shutdown_force().unwrap();
+        assert!(
+            world.runtime.elapsed() - before < Duration::from_secs(1),
+            "{}",
+            world.at
+        );
+        assert_eq!(world.sim.containers(), [""; 0], "{}: forced", world.at);
+
+        let container = world.container();
+        container.kill(Signal::Kill).unwrap();
+        world.sim.settle();
+        let error = container.wait().unwrap_err();
+        assert!(
+            matches!(error, Error::Container(ContainerError::Gone { .. })),
+            "{}: {error}",
+            world.at
+        );
+    });
+}

@@ -1,0 +1,10 @@
+//! The public API against a simulated Docker and a simulated Podman, whatever way bytes are cut, in no time at all.
+
+#[cfg(test)]
+mod abandoned;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod containers;
+#[cfg(test)]
+mod world;
