@@ -1,68 +1,90 @@
 //! Drives an operation on the calling thread: a non-blocking socket and `poll(2)`, both directions at once.
+//!
+//! A round writes what it can, reads once, and goes back to the operation, so that neither side's bytes pile up here and
+//! neither direction ever waits for the other. Only when nothing moved does the thread sleep, for exactly what is wanted.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Endpoint, Error, Link, Need, Op, Step};
+use pocket_dock_core::{Endpoint, Error, Link, Need, Op, SocketError, Step};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
-/// Bytes read at a time. The link copies them once; reading into its spare room would need `unsafe`, or zeroing.
+mod socket;
+pub(crate) use socket::connect;
+
+/// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
 /// Writes before the operation is asked again.
 const WRITES: usize = 16;
-/// Between two attempts to connect to an engine whose queue is full.
-const CONNECT_PAUSE: Duration = Duration::from_millis(5);
+/// The longest sleep. An operation that is polled without a reason is not harmed.
+const SLEEP: Duration = Duration::from_secs(86_400);
 
-/// Drives `op` to its end.
+/// Drives an operation on the calling thread, to its end.
 ///
 /// # Errors
 /// Those of the operation.
-pub fn drive<O: Op>(mut op: O) -> Result<O::Output, Error> {
-    let mut driver = Driver {
-        link: Link::default(),
-        socket: None,
-        aside: None,
-        scratch: Vec::new(),
-    };
-    loop {
-        let step = op.poll(Instant::now(), &mut driver.link)?;
-        if !driver.link.is_open() {
-            driver.socket = None;
-        }
-        match step {
-            Step::Done(value) => return Ok(value),
-            Step::Need(Need::Dial { at, until }) => driver.dial(&at, until),
-            Step::Need(Need::Swap) => {
-                driver.link.swap();
-                std::mem::swap(&mut driver.socket, &mut driver.aside);
-            }
-            Step::Need(Need::Keep(slot)) => {
-                if let Some(socket) = driver.socket.take() {
-                    slot.put(socket);
-                }
-                driver.link.hang_up();
-            }
-            Step::Need(Need::Wait { read, until }) => driver.turn(read, until),
-        }
-    }
+pub fn drive<O: Op>(op: O) -> Result<O::Output, Error> {
+    Driver::new(Link::default(), None, None).drive(op)
 }
 
-struct Driver {
+/// The connections of one operation.
+#[derive(Debug)]
+pub(crate) struct Driver {
     link: Link,
     socket: Option<UnixStream>,
     aside: Option<UnixStream>,
+    /// Whether a read may find something; otherwise the system is asked first.
+    readable: bool,
+    /// Bytes on their way into the link. Without `unsafe`, nothing can be read straight into its spare room, and to zero
+    /// that room for every read costs more than to copy what did arrive, which is in the cache.
     scratch: Vec<u8>,
 }
 
 impl Driver {
+    /// A driver that goes on with these connections, such as they are.
+    pub(crate) fn new(link: Link, socket: Option<UnixStream>, aside: Option<UnixStream>) -> Self {
+        Self {
+            link,
+            socket,
+            aside,
+            readable: true,
+            scratch: Vec::new(),
+        }
+    }
+
+    pub(crate) fn drive<O: Op>(&mut self, mut op: O) -> Result<O::Output, Error> {
+        loop {
+            let step = op.poll(Instant::now(), &mut self.link)?;
+            if !self.link.is_open() {
+                self.socket = None;
+            }
+            match step {
+                Step::Done(value) => return Ok(value),
+                Step::Need(Need::Dial { at, until }) => self.dial(&at, until),
+                Step::Need(Need::Swap) => {
+                    self.link.swap();
+                    std::mem::swap(&mut self.socket, &mut self.aside);
+                    self.readable = true;
+                }
+                Step::Need(Need::Keep(slot)) => {
+                    if let Some(socket) = self.socket.take() {
+                        slot.put(socket);
+                    }
+                    self.link.hang_up();
+                }
+                Step::Need(Need::Wait { read, until }) => self.turn(read, until)?,
+            }
+        }
+    }
+
     fn dial(&mut self, at: &Endpoint, until: Instant) {
         self.socket = None;
         match connect(at, until) {
             Ok(socket) => {
                 self.socket = Some(socket);
+                self.readable = false; // nobody speaks before the request
                 self.link.dialled();
             }
             Err(why) => self.link.dial_failed(why),
@@ -70,50 +92,72 @@ impl Driver {
     }
 
     /// Moves what can be moved; waits if that is nothing.
-    fn turn(&mut self, read: bool, until: Option<Instant>) {
+    fn turn(&mut self, read: bool, until: Option<Instant>) -> Result<(), Error> {
         let sent = self.send();
-        let received = read && !self.link.is_eof() && self.receive();
+        let received = read && self.receive();
         if sent || received {
-            return;
+            return Ok(());
         }
-        let mut flags = PollFlags::empty();
+        let mut wanted = PollFlags::empty();
         if read && !self.link.is_eof() {
-            flags |= PollFlags::IN;
+            wanted |= PollFlags::IN;
         }
         if self.link.has_pending() {
-            flags |= PollFlags::OUT;
+            wanted |= PollFlags::OUT;
         }
+        if wanted.is_empty() && until.is_none() {
+            // Nothing could ever end this wait.
+            let why = self.link.failure().unwrap_or(ErrorKind::UnexpectedEof);
+            let what = "wait for the engine";
+            return Err(SocketError::Broken { what, why }.into());
+        }
+        self.sleep(wanted, until);
+        Ok(())
+    }
+
+    fn sleep(&mut self, wanted: PollFlags, until: Option<Instant>) {
         let timeout = until.map(|until| span(until.saturating_duration_since(Instant::now())));
+        // A socket of which nothing is wanted stays out: its end would wake us again and again.
         let waited = match &self.socket {
-            Some(socket) if !flags.is_empty() => poll(&mut [PollFd::new(socket, flags)], timeout.as_ref()),
-            _ => poll(&mut [], timeout.as_ref()),
+            Some(socket) if !wanted.is_empty() => {
+                let mut one = [PollFd::new(socket, wanted)];
+                poll(&mut one, timeout.as_ref()).map(|_| one[0].revents())
+            }
+            _ => poll(&mut [], timeout.as_ref()).map(|_| PollFlags::empty()),
         };
         match waited {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            // An end or a failure is learnt by reading.
+            Ok(found) => self.readable |= !found.difference(PollFlags::OUT).is_empty(),
+            Err(rustix::io::Errno::INTR) => {}
             Err(error) => self.link.end_received(Some(error.kind())),
         }
     }
 
+    /// Whether anything was sent, or it turned out that nothing can be.
     fn send(&mut self) -> bool {
-        let Some(socket) = &self.socket else { return false };
+        let Some(socket) = &self.socket else {
+            let lost = self.link.has_pending();
+            if lost {
+                self.link.end_sending(ErrorKind::NotConnected);
+            }
+            return lost;
+        };
         let mut moved = false;
         for _ in 0..WRITES {
             if !self.link.has_pending() {
                 break;
             }
-            match rustix::net::send(socket, self.link.outgoing(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            match socket::send(socket, self.link.outgoing()) {
                 Ok(count) => {
                     self.link.sent(count);
                     moved = true;
                 }
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => break,
-                    ErrorKind::Interrupted => {}
-                    kind => {
-                        self.link.end_sending(kind);
-                        return true;
-                    }
-                },
+                Err(ErrorKind::WouldBlock) => break,
+                Err(ErrorKind::Interrupted) => {}
+                Err(kind) => {
+                    self.link.end_sending(kind);
+                    return true;
+                }
             }
         }
         if self.link.take_finish() {
@@ -125,17 +169,33 @@ impl Driver {
         moved
     }
 
+    /// Whether anything was received, an end included.
     fn receive(&mut self) -> bool {
+        if self.link.is_eof() {
+            return false;
+        }
         let Some(socket) = &mut self.socket else {
             self.link.end_received(Some(ErrorKind::NotConnected));
             return true;
         };
+        if !self.readable {
+            return false;
+        }
         self.scratch.resize(READ_BYTES, 0);
-        match socket.read(&mut self.scratch) {
+        let space = self.link.space();
+        let room = (space.capacity() - space.len()).clamp(1, READ_BYTES);
+        match socket.read(&mut self.scratch[..room]) {
             Ok(0) => self.link.end_received(None),
-            Ok(count) => self.link.space().extend_from_slice(&self.scratch[..count]),
+            Ok(count) => {
+                space.extend_from_slice(&self.scratch[..count]);
+                self.readable = count == room; // a read that was not filled has emptied the socket
+            }
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted => return false,
+                ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return false;
+                }
+                ErrorKind::Interrupted => return false,
                 kind => self.link.end_received(Some(kind)),
             },
         }
@@ -143,28 +203,9 @@ impl Driver {
     }
 }
 
-/// Connects without being held up by a full queue for longer than `until`.
-fn connect(at: &Endpoint, until: Instant) -> Result<UnixStream, ErrorKind> {
-    let address = SocketAddrUnix::new(at.path()).map_err(|error| error.kind())?;
-    loop {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-            .map_err(|error| error.kind())?;
-        match rustix::net::connect(&socket, &address) {
-            Ok(()) => return Ok(UnixStream::from(socket)),
-            Err(error) => match error.kind() {
-                ErrorKind::Interrupted => {}
-                ErrorKind::WouldBlock if Instant::now() < until => std::thread::sleep(CONNECT_PAUSE),
-                ErrorKind::WouldBlock => return Err(ErrorKind::TimedOut),
-                kind => return Err(kind),
-            },
-        }
-    }
-}
-
-/// Rounded up to whole milliseconds, so that a deadline has passed when `poll` returns for it; at most a day.
+/// Rounded up to whole milliseconds, so that a deadline has passed when `poll` returns for it.
 fn span(wait: Duration) -> Timespec {
-    let wait = wait.min(Duration::from_secs(86_400));
+    let wait = wait.min(SLEEP);
     let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(86_400_000);
     Timespec {
         tv_sec: millis / 1000,

@@ -1,136 +1,166 @@
 //! Starts Podman's service where no engine runs.
+//!
+//! The service listens in a directory of its own and ends with this process. A small shell script between the two holds
+//! a pipe from here: when that ends, be it by `kill -9`, the script ends the service and removes the directory.
 
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixStream;
+use std::io::{Error, ErrorKind, Result};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Endpoint, Host, Launched};
+use pocket_dock_core::{Endpoint, Host as _, Launched};
 
-use crate::StdHost;
+use crate::host::StdHost;
+
+mod settings;
+use settings::Settings;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// The script kills the service 5 s after it asked it to end; this is a little later.
+const STOP_LIMIT: Duration = Duration::from_secs(7);
 const PAUSE: Duration = Duration::from_millis(20);
+/// A socket's path has room for 107 bytes.
+const SOCKET_PATH: usize = 107;
+/// Of the service's own words, in an error.
+const TAIL_LINES: usize = 15;
 
-/// Ends the service when its standard input ends, so that it goes with this process, however that ends.
-const KEEPER: &str = r#"exec 3<&0 </dev/null
-"$@" 3<&- & pid=$!
-{ cat <&3 >/dev/null; kill "$pid" 2>/dev/null; } &
-exec 3<&-
-wait "$pid""#;
+const KEEPER: &str = include_str!("launch/keeper.sh");
 
 /// Starts `podman system service`, if there is a `podman`.
-pub(crate) fn podman() -> Result<Option<Launched>, String> {
-    let Some(program) = on_path("podman") else {
-        return Ok(None);
-    };
-    let dir = private_dir().map_err(|error| format!("no private directory could be made: {error}"))?;
+pub(crate) fn podman() -> std::result::Result<Option<Launched>, String> {
+    on_path("podman")
+        .map(|program| launch(&program, settings::find(&program), START_LIMIT))
+        .transpose()
+}
+
+fn launch(program: &Path, settings: Settings, limit: Duration) -> std::result::Result<Launched, String> {
+    let dir = private_dir().map_err(|error| {
+        format!("no directory for its socket could be made: {error}; set XDG_RUNTIME_DIR to one of your own")
+    })?;
     let socket = dir.join("podman.sock");
-    let log = dir.join("log");
-    let started = start(&program, &dir, &socket, &log);
-    let mut service = match started {
-        Ok((keeper, held)) => Service {
-            keeper,
-            held: Some(held),
-            dir,
-        },
+    let (keeper, held) = match start(program, settings, &dir, &socket) {
+        Ok(started) => started,
         Err(error) => {
             drop(std::fs::remove_dir_all(&dir));
-            return Err(format!("podman could not be started: {error}"));
+            return Err(format!("{} could not be started: {error}", program.display()));
         }
     };
-    let until = Instant::now() + START_LIMIT;
+    let mut service = Service {
+        keeper,
+        held: Some(held),
+        dir,
+    };
+    let endpoint = Endpoint::unix(&socket);
+    let until = Instant::now() + limit;
     loop {
-        if UnixStream::connect(&socket).is_ok() {
-            return Ok(Some(Launched {
-                endpoint: Endpoint::unix(socket),
+        if crate::driver::connect(&endpoint, until).is_ok() {
+            return Ok(Launched {
+                endpoint,
                 guard: Box::new(service),
-            }));
+            });
         }
-        let ended = matches!(service.keeper.try_wait(), Ok(Some(_)) | Err(_));
-        if ended || Instant::now() > until {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
-            let what = if ended {
-                "ended at once"
-            } else {
-                "did not listen within 30 s"
-            };
-            return Err(format!("`podman system service` {what}; it said: {}", said.trim()));
-        }
-        std::thread::sleep(PAUSE);
+        let what = match service.keeper.try_wait() {
+            Ok(Some(status)) => format!("ended while it started ({status})"),
+            Err(error) => format!("cannot be waited for ({error})"),
+            Ok(None) if Instant::now() >= until => format!("did not listen within {limit:?}"),
+            Ok(None) => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+        };
+        let said = tail(&service.dir.join("log"));
+        return Err(format!(
+            "`{} system service` {what}; mend what it says, or start an engine yourself. It said: {said}",
+            program.display()
+        ));
     }
 }
 
-fn start(program: &Path, dir: &Path, socket: &Path, log: &Path) -> std::io::Result<(Child, ChildStdin)> {
-    let out = std::fs::File::create(log)?;
+fn start(program: &Path, settings: Settings, dir: &Path, socket: &Path) -> Result<(Child, ChildStdin)> {
+    let log = std::fs::File::create(dir.join("log"))?;
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", KEEPER, "pocket-dock"]).arg(program);
-    if is_hybrid() && on_path("runc").is_some() {
-        command.args(["--runtime", "runc"]); // crun refuses hybrid control groups
+    command.args(["-c", KEEPER, "pocket-dock"]).args([dir, program]);
+    command.args(settings.arguments).args(["system", "service", "--time=0"]);
+    command.arg(format!("unix://{}", socket.display()));
+    // With these it would be the client of another service, or report to somebody else's service manager.
+    for name in [
+        "CONTAINER_HOST",
+        "CONTAINER_CONNECTION",
+        "NOTIFY_SOCKET",
+        "LISTEN_FDS",
+        "LISTEN_PID",
+    ] {
+        command.env_remove(name);
     }
-    command
-        .args(["system", "service", "--time=0"])
-        .arg(format!("unix://{}", socket.display()));
-    if std::env::var_os("CONTAINERS_CONF").is_none() && cannot_raise_limits() {
-        let settings = dir.join("containers.conf");
-        std::fs::write(
-            &settings,
-            "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n",
-        )?;
-        command.env("CONTAINERS_CONF", settings);
-    }
-    command.stdin(Stdio::piped()).stdout(out.try_clone()?).stderr(out);
+    command.envs(settings.environment);
+    // A Ctrl-C on the terminal is for us, and we may still need the service to clean up.
+    command.process_group(0).current_dir("/");
+    command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
     let mut keeper = command.spawn()?;
     match keeper.stdin.take() {
         Some(held) => Ok((keeper, held)),
-        None => Err(std::io::Error::from(ErrorKind::BrokenPipe)),
+        None => Err(Error::from(ErrorKind::BrokenPipe)),
     }
 }
 
-/// Root without the capability to raise limits: Podman's own defaults would fail.
-fn cannot_raise_limits() -> bool {
-    const SYS_RESOURCE: u32 = 24;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
-    StdHost.user_id() == 0 && effective.is_some_and(|bits| bits & (1 << SYS_RESOURCE) == 0)
+/// The last lines of what the service wrote.
+fn tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.is_empty() {
+        return "nothing".to_owned();
+    }
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
-fn is_hybrid() -> bool {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    mounts.lines().any(|line| {
-        let mut fields = line.split(' ');
-        matches!(
-            (fields.nth(1), fields.next()),
-            (Some("/sys/fs/cgroup/unified"), Some("cgroup2"))
-        )
-    })
-}
-
+/// An executable file on PATH.
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
+        .filter(|place| place.is_absolute())
         .map(|place| place.join(name))
-        .find(|file| file.is_file())
+        .find(|file| std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0))
 }
 
-fn private_dir() -> std::io::Result<PathBuf> {
-    let base = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    let random = StdHost
+/// A fresh directory that only we may use, and whose path leaves room for a socket's name.
+fn private_dir() -> Result<PathBuf> {
+    let random: String = StdHost
         .entropy()
         .iter()
         .take(6)
         .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
-    let dir = base.join(format!("pocket-dock-{random}"));
-    std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
-    Ok(dir)
+        .collect();
+    let name = format!("pocket-dock-{random}");
+    let ours = |dir: &PathBuf| {
+        dir.is_absolute() && std::fs::metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == StdHost.user_id())
+    };
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(ours);
+    let mut last = Error::from(ErrorKind::NotFound);
+    for base in [runtime, Some(std::env::temp_dir()), Some("/tmp".into())]
+        .into_iter()
+        .flatten()
+    {
+        let dir = base.join(&name);
+        if dir.as_os_str().len() + "/podman.sock".len() > SOCKET_PATH {
+            last = Error::new(
+                ErrorKind::InvalidFilename,
+                format!("{} is too long for a socket", dir.display()),
+            );
+            continue;
+        }
+        match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) => last = Error::new(error.kind(), format!("{}: {error}", dir.display())),
+        }
+    }
+    Err(last)
 }
 
 /// Ends the service when dropped.
+#[derive(Debug)]
 struct Service {
     keeper: Child,
     held: Option<ChildStdin>,
@@ -139,18 +169,30 @@ struct Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        drop(self.held.take());
+        drop(self.held.take()); // the script ends the service
         let until = Instant::now() + STOP_LIMIT;
         while matches!(self.keeper.try_wait(), Ok(None)) {
-            if Instant::now() > until {
-                drop(self.keeper.kill());
+            if Instant::now() >= until {
+                tracing::warn!("Podman's service does not end, and is killed");
+                let group = i32::try_from(self.keeper.id())
+                    .ok()
+                    .and_then(rustix::process::Pid::from_raw);
+                if let Some(group) = group {
+                    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                }
                 drop(self.keeper.wait());
                 break;
             }
             std::thread::sleep(PAUSE);
         }
-        if let Err(error) = std::fs::remove_dir_all(&self.dir) {
-            tracing::warn!(dir = %self.dir.display(), %error, "the service's directory could not be removed");
+        match std::fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(dir = %self.dir.display(), %error, "the directory of Podman's service cannot be removed");
+            }
+            _ => {}
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

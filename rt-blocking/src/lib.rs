@@ -16,16 +16,18 @@
 //! ```
 //!
 //! Every call blocks the calling thread until it has its result; several threads may use one engine or container at a
-//! time. There is nothing global, and no thread is started.
+//! time. Nothing is global, and no thread is started.
 
+pub mod adapter;
+mod background;
 mod build_context;
 mod driver;
 mod host;
 mod launch;
 
 pub use build_context::BuildContext;
-pub use driver::drive;
 pub use host::StdHost;
+pub use pocket_dock_core as core;
 pub use pocket_dock_core::{
     BuiltImage, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_OUTPUT_LIMIT, EngineKind, Error,
     ExecError, ExecResult, ImageError, ImageSummary, KillReport, Language, Limits, Network, Options, Output,
@@ -42,7 +44,10 @@ pub struct Blocking;
 
 /// A container engine; see [`pocket_dock_core::Engine`].
 pub type Engine = pocket_dock_core::Engine<Blocking>;
-/// A container; see [`pocket_dock_core::Container`]. Dropping it takes as long as its removal: 0.1 s as a rule.
+
+/// A container; see [`pocket_dock_core::Container`].
+///
+/// Dropping it takes as long as its removal: 0.1 s as a rule, and never longer than the limits of the calls it makes.
 pub type Container = pocket_dock_core::Container<Blocking>;
 
 impl Runtime for Blocking {
@@ -52,6 +57,7 @@ impl Runtime for Blocking {
         driver::drive(op)
     }
 
+    /// On the calling thread, for as long as it takes. An error is reported as a warning by `tracing`.
     fn finish<O: Op>(&self, op: O) {
         if let Err(error) = driver::drive(op) {
             tracing::warn!(%error, "cleaning up failed");
