@@ -22,9 +22,10 @@ pub fn judge(engines: &[RunningEngine], threads: usize) -> Result<()> {
     let mut whole = true;
     whole &= cargo(&["test", "--workspace", "--lib", "--bins", "--examples"], &mut counts)?;
     whole &= cargo(&["test", "--workspace", "--doc"], &mut counts)?;
-    whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", "replay"], &mut counts)?;
-    whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", "scripted"], &mut counts)?;
-    whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", "hostile"], &mut counts)?;
+    for test in ["replay", "replay_api", "scripted", "hostile"] {
+        whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], &mut counts)?;
+    }
+    whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], &mut counts)?;
     let threads = threads.to_string();
     let suite = [
         "test",

@@ -1,5 +1,6 @@
 //! The conformance suite: what every engine must give, through the public API.
 
+mod clients;
 mod commands;
 mod containers;
 mod faults;
@@ -56,6 +57,8 @@ cases![
     containers::no_network_by_default,
     containers::the_main_process_is_waited_for,
     containers::orphans_are_swept,
+    clients::killed_at_a_hundred_moments,
+    clients::a_gibibyte_in_less_than_32_mebibytes,
     faults::missing_image,
     faults::name_in_use,
     faults::bad_memory_limit,
