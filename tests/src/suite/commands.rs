@@ -146,8 +146,8 @@ pub(super) fn a_flood_keeps_head_and_tail(bench: &Bench) -> Verdict {
 pub(super) fn background_child_is_not_waited_for(bench: &Bench) -> Verdict {
     let sandbox = bench.sandbox()?;
     let began = Instant::now();
-    let result = sandbox.run("(sleep 3; echo late; echo done >/tmp/child) & echo now; exit 4")?;
-    check(began.elapsed() < Duration::from_secs(3), || {
+    let result = sandbox.run("(sleep 15; echo late; echo done >/tmp/child) & echo now; exit 4")?;
+    check(began.elapsed() < Duration::from_secs(15), || {
         format!("it was waited for: {:?}", began.elapsed())
     })?;
     same(
@@ -155,7 +155,7 @@ pub(super) fn background_child_is_not_waited_for(bench: &Bench) -> Verdict {
         (result.stdout_text().into_owned(), result.exit_code),
         ("now\n".to_owned(), 4),
     )?;
-    let wait = "for i in 1 2 3 4 5 6 7 8 9 10; do [ -e /tmp/child ] && break; sleep 1; done; cat /tmp/child";
+    let wait = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do [ -e /tmp/child ] && break; sleep 1; done; cat /tmp/child";
     same(
         "the child lived on",
         sandbox.run(wait)?.stdout_text().into_owned(),
@@ -167,7 +167,7 @@ pub(super) fn background_child_is_not_waited_for(bench: &Bench) -> Verdict {
 pub(super) fn a_timeout_kills_the_tree(bench: &Bench) -> Verdict {
     let sandbox = bench.sandbox()?;
     let tree = "trap '' TERM HUP INT; setsid sleep 1000 & (sleep 1001 &); (trap '' TERM; sleep 1002) & sleep 1003";
-    let result = sandbox.run(Command::from(tree).timeout(Duration::from_millis(700)))?;
+    let result = sandbox.run(Command::from(tree).timeout(Duration::from_secs(3)))?;
     check(result.timed_out, || "it did not time out".to_owned())?;
     let killed = result.killed.ok_or("no report")?;
     check(killed.is_clean() && killed.signalled.len() >= 5, || {
@@ -188,7 +188,7 @@ pub(super) fn a_timeout_kills_the_tree(bench: &Bench) -> Verdict {
     )?;
     let user = Command::from("sleep 1004 & sleep 1005")
         .user("worker")
-        .timeout(Duration::from_millis(500));
+        .timeout(Duration::from_secs(3));
     let killed = sandbox.run(user)?.killed.ok_or("no report")?;
     check(killed.is_clean() && killed.signalled.len() >= 3, || {
         format!("as another user: {killed:?}")
@@ -198,7 +198,7 @@ pub(super) fn a_timeout_kills_the_tree(bench: &Bench) -> Verdict {
 
 pub(super) fn a_timeout_keeps_the_output_so_far(bench: &Bench) -> Verdict {
     let sandbox = bench.sandbox()?;
-    let result = sandbox.run(Command::from("printf so; printf far >&2; sleep 1000").timeout(Duration::from_secs(1)))?;
+    let result = sandbox.run(Command::from("printf so; printf far >&2; sleep 1000").timeout(Duration::from_secs(4)))?;
     let texts = (result.stdout_text().into_owned(), result.stderr_text().into_owned());
     same("output", texts, ("so".to_owned(), "far".to_owned()))?;
     same("ended", (result.timed_out, result.exit_code), (true, 137))?;
@@ -221,7 +221,7 @@ pub(super) fn bash_as_sh(bench: &Bench) -> Verdict {
         (result.stdout_text().into_owned(), result.exit_code),
         ("x".to_owned(), 3),
     )?;
-    let result = sandbox.run(Command::from("sleep 1000 & sleep 1000").timeout(Duration::from_millis(500)))?;
+    let result = sandbox.run(Command::from("sleep 1000 & sleep 1000").timeout(Duration::from_secs(3)))?;
     check(result.killed.as_ref().is_some_and(|killed| killed.is_clean()), || {
         format!("{:?}", result.killed)
     })?;

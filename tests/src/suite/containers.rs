@@ -97,7 +97,7 @@ pub(super) fn the_main_process_is_waited_for(bench: &Bench) -> Verdict {
     let sandbox = bench.engine.create(spec)?;
     std::thread::scope(|scope| -> Verdict {
         let waiting = scope.spawn(|| sandbox.wait());
-        sandbox.run("sleep 1; kill -USR1 1")?;
+        sandbox.run("sleep 3; kill -USR1 1")?;
         same("exit code", waiting.join().map_err(|_| "the waiter panicked")??, 7)
     })?;
     let signalled = bench.sandbox()?;
