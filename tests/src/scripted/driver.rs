@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Error, Link, Need, Op, Step};
 
-use super::{Connection, MOST_POLLS, Scripted, Sent, locked};
+use super::{Connection, MOST_BYTES, MOST_POLLS, Scripted, Sent, locked};
 
 /// Bytes per read where they are not cut.
 const READ_BYTES: usize = 64 * 1024;
@@ -29,12 +29,17 @@ pub(super) fn drive<O: Op>(runtime: &Scripted, mut op: O) -> Result<O::Output, E
     let mut sockets = Sockets::default();
     let abandon_after = runtime.world().abandon_after.take();
     let mut abandoned = false;
+    let before = runtime.world().received;
     for poll in 0..MOST_POLLS {
         if abandon_after == Some(poll) {
             abandoned = true;
             if !op.abandon() {
                 return Err(Error::Misuse("abandoned, with nothing to be undone".to_owned()));
             }
+        }
+        if runtime.world().received - before > MOST_BYTES {
+            let text = format!("the operation did not end within {MOST_BYTES} bytes");
+            return Err(Error::Misuse(text));
         }
         runtime.tick();
         let step = op.poll(runtime.now(), &mut link);
@@ -163,6 +168,7 @@ impl Scripted {
                 space.extend_from_slice(&bytes);
                 let held = space.capacity();
                 let mut world = self.world();
+                world.received += bytes.len() as u64;
                 world.most_received = world.most_received.max(held);
                 true
             }

@@ -27,6 +27,8 @@ pub use split::{Cutter, Split};
 
 /// How often one operation may be polled.
 pub const MOST_POLLS: u64 = 1_000_000;
+/// How much one operation may receive.
+pub const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A mutex whose holder panicked has still a value worth reporting.
 pub(crate) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,6 +51,7 @@ struct World {
     elapsed: Duration,
     cutter: Cutter,
     polls: u64,
+    received: u64,
     most_received: usize,
     abandon_after: Option<u64>,
     finished: Vec<Option<Error>>,
@@ -66,6 +69,7 @@ impl Scripted {
             elapsed: Duration::ZERO,
             cutter: Cutter::new(split),
             polls: 0,
+            received: 0,
             most_received: 0,
             abandon_after: None,
             finished: Vec::new(),
