@@ -185,7 +185,13 @@ impl Create {
                     if !answer.is_success() {
                         return Err(refusal::refused("create container", &self.subject(), &answer));
                     }
-                    let created: container::CreatedAnswer = json("create container", &answer.body)?;
+                    let created: container::CreatedAnswer = match json("create container", &answer.body) {
+                        Ok(created) => created,
+                        Err(error) => {
+                            self.state = self.undo(error, link);
+                            continue;
+                        }
+                    };
                     self.id = created.id;
                     if self.abandoned {
                         self.state = self.undo(Error::misuse("abandoned"), link);

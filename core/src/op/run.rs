@@ -45,6 +45,8 @@ pub struct Run {
     started: Option<Instant>,
     state: State,
     abandoned: bool,
+    /// Told once the command is killed.
+    failure: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Run {
             started: None,
             state: State::Begin,
             abandoned: false,
+            failure: None,
         }
     }
 
@@ -167,18 +170,22 @@ impl Run {
         self.started?.checked_add(self.command.timeout?)
     }
 
-    fn kill(&self, now: Instant, link: &mut Link) -> Result<State, Error> {
+    fn kill(&self, now: Instant, link: &mut Link, patient: bool) -> Result<State, Error> {
         link.hang_up(); // an unread stream would hold the engine up
         let ran = self
             .started
             .map_or(Duration::ZERO, |started| now.saturating_duration_since(started));
         let user = self.command.user.as_deref();
-        let patient =
-            self.abandoned && self.target.kind() == EngineKind::Docker || matches!(self.state, State::Start(_));
         Ok(State::Kill(
             Box::new(KillTree::new(&self.target, &self.container, &self.id, user, patient)?),
             ran,
         ))
+    }
+
+    /// What the engine says makes no sense any more, and the command may run: it is killed before the error is told.
+    fn give_up(&mut self, now: Instant, link: &mut Link, error: Error) -> Result<Next, Error> {
+        self.failure = Some(error);
+        self.kill(now, link, true).map(Next::To)
     }
 
     fn result(&mut self, now: Instant, code: i32) -> Result<Step<ExecResult>, Error> {
@@ -365,7 +372,12 @@ impl Run {
             }
             State::Start(call) => {
                 self.started.get_or_insert(now);
-                let answer = poll!(call);
+                let answer = match call.poll(now, link) {
+                    Ok(Step::Done(answer)) => answer,
+                    Ok(Step::Need(need)) => return Ok(Next::Stay(need)),
+                    Err(error) if call.is_sent() => return self.give_up(now, link, error),
+                    Err(error) => return Err(error),
+                };
                 if !answer.upgraded {
                     return Err(refusal::refused("start exec", &self.subject(), &answer));
                 }
@@ -379,7 +391,11 @@ impl Run {
             }
             State::Stream { demux, look, ended } => {
                 let before = self.streams.bytes();
-                match self.read(demux, link)? {
+                let read = match self.read(demux, link) {
+                    Ok(read) => read,
+                    Err(error) => return self.give_up(now, link, error),
+                };
+                match read {
                     Some(Ended::Marked(code)) => {
                         link.hang_up();
                         return self.ended(now, &code).map(Next::done);
@@ -393,7 +409,7 @@ impl Run {
                     None => {}
                 }
                 if self.deadline().is_some_and(|deadline| now >= deadline) {
-                    return self.kill(now, link).map(Next::To);
+                    return self.kill(now, link, false).map(Next::To);
                 }
                 if self.streams.bytes() != before {
                     *look = now + QUIET;
@@ -468,6 +484,9 @@ impl Run {
                         ..KillReport::default()
                     },
                 };
+                if let Some(error) = self.failure.take() {
+                    return Err(error);
+                }
                 self.streams.finish();
                 let (stdout, stderr) = self.streams.take();
                 let (duration, killed) = (*ran, Some(report));
@@ -515,7 +534,8 @@ impl Op for Run {
                 State::Stream { .. } | State::Aside { .. } | State::Back { .. }
             )
         {
-            self.state = self.kill(now, link)?;
+            // The engine may have said that it started the command before it did.
+            self.state = self.kill(now, link, self.target.kind() == EngineKind::Docker)?;
         }
         self.step(now, link)
     }

@@ -128,6 +128,8 @@ fn a_container_that_may_have_been_made_is_removed() {
             Reply::DoneThenClose(b"HTTP/1.1 201 Created\r\nContent-Le".to_vec()),
             Reply::DoneThenClose(b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n{\"Id\":".to_vec()),
             Reply::DoneThenClose(b"nonsense\r\n\r\n".to_vec()),
+            Reply::DoneThenClose(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{]".to_vec()),
+            Reply::DoneThenClose(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}".to_vec()),
         ] {
             let sim = Sim::new(kind);
             let (_, engine) = connect(&sim, Split::Whole);
