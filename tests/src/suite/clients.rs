@@ -55,13 +55,20 @@ pub(super) fn killed_at_a_hundred_moments(bench: &Bench) -> Verdict {
         })?;
         std::thread::sleep(Duration::from_millis(50));
     }
-    Bench::new(bench.lab.clone())?.sandbox()?.shutdown()?;
-    let left: Vec<_> = peer
-        .containers(true, Some(&label))?
-        .iter()
-        .map(|one| one["State"].to_string())
-        .collect();
-    same("left after the next client", left, Vec::new())
+    // An engine may still be making what a client asked for just before it was killed: that is the next one's to sweep.
+    let until = Instant::now() + Duration::from_secs(20);
+    let left: Vec<_> = loop {
+        Bench::new(bench.lab.clone())?.sandbox()?.shutdown()?;
+        let left: Vec<_> = peer
+            .containers(true, Some(&label))?
+            .iter()
+            .map(|one| one["State"].to_string())
+            .collect();
+        if left.is_empty() || Instant::now() > until {
+            break left;
+        }
+    };
+    same("left after the next clients", left, Vec::new())
 }
 
 pub(super) fn a_gibibyte_in_less_than_32_mebibytes(bench: &Bench) -> Verdict {
