@@ -130,7 +130,7 @@ pub enum ContainerError {
     },
     /// The container is not running.
     #[error(
-        "container {name} is not running: its main process has ended, or it was never started; make a new one, or start it if it was made to be kept. The engine said: {message}"
+        "container {name} is not running: its main process has ended, or it was never started; make a new one. The engine said: {message}"
     )]
     NotRunning {
         /// Name or id.
