@@ -5,6 +5,10 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use crate::lab::{Error, Result, RunningEngine};
+use crate::suite::{FULL, RUNTIMES};
+
+/// By runtime and engine; both are empty where a test needs none.
+type Counts = BTreeMap<(String, String), Count>;
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
@@ -13,19 +17,23 @@ struct Count {
 }
 
 /// Runs every test of the workspace; the conformance suite runs on these engines, which are up. `threads`: how many
-/// cases at a time.
+/// cases at a time. `full`: every runtime on every engine, and not only a covering set.
 ///
 /// # Errors
 /// If a test failed or the tests could not be built; and if an engine that is up was not tried.
-pub fn judge(engines: &[RunningEngine], threads: usize) -> Result<()> {
-    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()> {
+    let mut counts = Counts::new();
     let mut whole = true;
-    whole &= cargo(&["test", "--workspace", "--lib", "--bins", "--examples"], &mut counts)?;
-    whole &= cargo(&["test", "--workspace", "--doc"], &mut counts)?;
+    whole &= cargo(
+        &["test", "--workspace", "--lib", "--bins", "--examples"],
+        false,
+        &mut counts,
+    )?;
+    whole &= cargo(&["test", "--workspace", "--doc"], false, &mut counts)?;
     for test in ["replay", "replay_api", "scripted", "hostile"] {
-        whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], &mut counts)?;
+        whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], false, &mut counts)?;
     }
-    whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], &mut counts)?;
+    whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], false, &mut counts)?;
     let threads = threads.to_string();
     let suite = [
         "test",
@@ -37,26 +45,13 @@ pub fn judge(engines: &[RunningEngine], threads: usize) -> Result<()> {
         "--test-threads",
         &threads,
     ];
-    whole &= cargo(&suite, &mut counts)?;
+    whole &= cargo(&suite, full, &mut counts)?;
 
-    let mut table = format!(
-        "\n{:<11} {:<18} {:<9} {:>6} {:>6}\n",
-        "ENGINE", "VERSION", "RUNTIME", "PASSED", "FAILED"
-    );
     for one in engines {
-        let count = counts.get(one.engine.name).copied().unwrap_or_default();
-        whole &= count.passed > 0 && count.failed == 0;
-        table += &format!(
-            "{:<11} {:<18} {:<9} {:>6} {:>6}\n",
-            one.engine.name, one.version, "blocking", count.passed, count.failed
-        );
+        let tried = || counts.iter().filter(|((_, engine), _)| *engine == one.engine.name);
+        whole &= tried().count() > 0 && tried().all(|(_, count)| count.passed > 0 && count.failed == 0);
     }
-    let bare = counts.get("").copied().unwrap_or_default();
-    table += &format!(
-        "{:<11} {:<18} {:<9} {:>6} {:>6}\n",
-        "(none)", "", "", bare.passed, bare.failed
-    );
-    say(&table)?;
+    say(&table(engines, &counts))?;
     if whole {
         Ok(())
     } else {
@@ -67,11 +62,41 @@ pub fn judge(engines: &[RunningEngine], threads: usize) -> Result<()> {
     }
 }
 
+/// A row for each engine, a column for each runtime; `-` where the one was not tried on the other.
+fn table(engines: &[RunningEngine], counts: &Counts) -> String {
+    let mut runtimes: Vec<&str> = RUNTIMES.to_vec();
+    runtimes.retain(|runtime| counts.keys().any(|(tried, _)| tried == runtime));
+    let row = |first: &str, second: &str, cells: Vec<String>| {
+        let cells: String = cells.iter().map(|cell| format!(" {cell:>13}")).collect();
+        format!("{first:<11} {second:<18}{cells}\n")
+    };
+    let cell = |runtime: &str, engine: &str| match counts.get(&(runtime.to_owned(), engine.to_owned())) {
+        Some(Count { passed, failed: 0 }) => format!("{passed} passed"),
+        Some(Count { passed, failed }) => format!("{failed} of {} FAIL", passed + failed),
+        None => "-".to_owned(),
+    };
+    let mut table = "\n".to_owned();
+    table += &row(
+        "ENGINE",
+        "VERSION",
+        runtimes.iter().map(|name| (*name).to_owned()).collect(),
+    );
+    for one in engines {
+        let cells = runtimes.iter().map(|runtime| cell(runtime, one.engine.name)).collect();
+        table += &row(one.engine.name, &one.version, cells);
+    }
+    table + &row("(no engine)", "", vec![cell("", "")])
+}
+
 /// Runs cargo, shows what it prints, and counts the tests per engine.
-fn cargo(arguments: &[&str], counts: &mut BTreeMap<String, Count>) -> Result<bool> {
+fn cargo(arguments: &[&str], full: bool, counts: &mut Counts) -> Result<bool> {
     say(&format!("cargo {}", arguments.join(" ")))?;
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    if full {
+        command.env(FULL, "1");
+    }
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -86,8 +111,8 @@ fn cargo(arguments: &[&str], counts: &mut BTreeMap<String, Count>) -> Result<boo
         for line in BufReader::new(output).lines() {
             let line =
                 line.map_err(|error| Error::new(format!("cargo's output broke off: {error}"), "run it again"))?;
-            if let Some((engine, passed)) = verdict(&line) {
-                let count = counts.entry(engine.to_owned()).or_default();
+            if let Some((runtime, engine, passed)) = verdict(&line) {
+                let count = counts.entry((runtime.to_owned(), engine.to_owned())).or_default();
                 if passed {
                     count.passed += 1;
                     continue;
@@ -103,19 +128,20 @@ fn cargo(arguments: &[&str], counts: &mut BTreeMap<String, Count>) -> Result<boo
     Ok(status.success())
 }
 
-/// The engine, or nothing where a test needs none, and whether it passed: `test blocking::docker-20::case ... ok`.
-fn verdict(line: &str) -> Option<(&str, bool)> {
+/// The runtime and the engine, or nothing where a test needs none, and whether it passed:
+/// `test blocking::docker-20::case ... ok`.
+fn verdict(line: &str) -> Option<(&str, &str, bool)> {
     let (name, rest) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let passed = match rest {
         "ok" => true,
         "FAILED" => false,
         _ => return None,
     };
-    let engine = name
-        .strip_prefix("blocking::")
-        .and_then(|rest| rest.split("::").next())
-        .unwrap_or("");
-    Some((engine, passed))
+    let mut parts = name.split("::");
+    match (parts.next(), parts.next()) {
+        (Some(runtime), Some(engine)) if RUNTIMES.contains(&runtime) => Some((runtime, engine, passed)),
+        _ => Some(("", "", passed)),
+    }
 }
 
 fn say(text: &str) -> Result<()> {
@@ -134,10 +160,10 @@ mod tests {
     #[test]
     fn tests_are_counted_for_their_engine() {
         assert_eq!(
-            verdict("test blocking::docker-20::a_case      ... ok"),
-            Some(("docker-20", true))
+            verdict("test tokio-mt::docker-20::a_case      ... ok"),
+            Some(("tokio-mt", "docker-20", true))
         );
-        assert_eq!(verdict("test op::tests::x ... FAILED"), Some(("", false)));
+        assert_eq!(verdict("test op::tests::x ... FAILED"), Some(("", "", false)));
         assert_eq!(verdict("test result: ok. 3 passed"), None);
         assert_eq!(verdict("running 3 tests"), None);
     }

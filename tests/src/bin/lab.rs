@@ -15,10 +15,13 @@ cargo lab down   [--engine NAME]... [--purge]  end them; --purge removes their i
 cargo lab status                               what there is, and how it is
 cargo lab check  [--engine NAME]...            use a container of each image on each running engine
 cargo lab shell  --engine NAME [-- COMMAND..]  a shell (or a command) where the engine runs
-cargo lab test   [--engine NAME]... [--full]   up, then the tests
+cargo lab test   [--engine NAME]... [--full]   up, then the tests; --full: every runtime on every engine
 
 Everything is kept in /var/lib/pocket-dock-lab, or in POCKET_DOCK_LAB_DIR. Packages come from this machine's own
 Debian mirror, or from POCKET_DOCK_LAB_MIRROR.";
+
+/// How many cases of the suite run at a time.
+const CASES_AT_ONCE: usize = 4;
 
 /// What was asked for on the command line.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -194,11 +197,10 @@ fn shell(wish: &Wish) -> Result<()> {
     Err(Error::new(format!("cannot run nsenter: {cause}"), "install util-linux"))
 }
 
-/// Brings the engines up. The tests themselves are run from here once there is a judge to run them.
+/// Brings the engines up and has every test judged.
 fn test(wish: &Wish) -> Result<()> {
     let running = up(&wish.engines)?;
-    // More at a time is faster, and shows other things than a quiet engine does.
-    judge::judge(&running, if wish.full { 8 } else { 4 })
+    judge::judge(&running, CASES_AT_ONCE, wish.full)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Clients that die, and clients that are weighed: processes of their own.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pocket_dock_core::Host;
 
-use super::{Bench, Failure, Verdict, check, random, same};
+use super::{Adapter, Bench, Failure, Verdict, check, same};
 
 /// How many clients are killed.
 const KILLS: usize = 100;
@@ -25,13 +26,13 @@ fn probe() -> Result<PathBuf, Failure> {
 
 /// `kill -9` at any moment leaves nothing that runs after 3 s, and what was made and never started goes with the next
 /// client.
-pub(super) fn killed_at_a_hundred_moments(bench: &Bench) -> Verdict {
-    let (probe, label) = (probe()?, random());
+pub(super) fn killed_at_a_hundred_moments<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let (probe, label) = (probe()?, bench.random());
     let mut clients = Vec::new();
     for _ in 0..KILLS / AT_ONCE {
         for _ in 0..AT_ONCE {
             let client = Command::new(&probe)
-                .args(["churn".as_ref(), bench.lab.engine.socket().as_os_str(), label.as_ref()])
+                .args(["churn".as_ref(), bench.peer.socket().as_os_str(), label.as_ref()])
                 .stdin(Stdio::null())
                 .spawn()?;
             let random = pocket_dock_blocking::StdHost.entropy();
@@ -47,7 +48,7 @@ pub(super) fn killed_at_a_hundred_moments(bench: &Bench) -> Verdict {
             check(ended.is_none(), || format!("a client ended by itself: {ended:?}"))?;
         }
     }
-    let (peer, label) = (bench.lab.peer(), format!("probe={label}"));
+    let (peer, label) = (&bench.peer, format!("probe={label}"));
     let until = Instant::now() + Duration::from_secs(3);
     while !peer.containers(false, Some(&label))?.is_empty() {
         check(Instant::now() < until, || {
@@ -55,25 +56,30 @@ pub(super) fn killed_at_a_hundred_moments(bench: &Bench) -> Verdict {
         })?;
         std::thread::sleep(Duration::from_millis(50));
     }
-    // An engine may still be making what a client asked for just before it was killed: that is the next one's to sweep.
-    let until = Instant::now() + Duration::from_secs(20);
-    let left: Vec<_> = loop {
-        Bench::new(bench.lab.clone())?.sandbox()?.shutdown()?;
-        let left: Vec<_> = peer
-            .containers(true, Some(&label))?
-            .iter()
-            .map(|one| one["State"].to_string())
-            .collect();
-        if left.is_empty() || Instant::now() > until {
-            break left;
-        }
+    // What was made and never started is the next client's to sweep: all of it that is there when that client comes. An
+    // engine may still be making what it was asked for just before a kill, so it may take one client more.
+    let there = || -> Result<BTreeSet<String>, Failure> {
+        let listed = peer.containers(true, Some(&label))?;
+        Ok(listed.iter().map(|one| one["Id"].to_string()).collect())
     };
-    same("left after the next clients", left, Vec::new())
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let before = there()?;
+        let next = bench.another()?;
+        next.wait(next.sandbox()?.shutdown())?;
+        let after = there()?;
+        let left: Vec<_> = before.intersection(&after).collect();
+        same("left by the next client", left, Vec::new())?;
+        if after.is_empty() {
+            return Ok(());
+        }
+        check(Instant::now() < until, || format!("they become no fewer: {after:?}"))?;
+    }
 }
 
-pub(super) fn a_gibibyte_in_less_than_32_mebibytes(bench: &Bench) -> Verdict {
+pub(super) fn a_gibibyte_in_less_than_32_mebibytes<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let output = Command::new(probe()?)
-        .args(["flood".as_ref(), bench.lab.engine.socket().as_os_str()])
+        .args(["flood".as_ref(), bench.peer.socket().as_os_str()])
         .stdin(Stdio::null())
         .output()?;
     let said = format!(

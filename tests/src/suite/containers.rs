@@ -2,74 +2,70 @@
 
 use std::time::{Duration, Instant};
 
-use pocket_dock_blocking::{ContainerSpec, Signal};
+use pocket_dock_core::{ContainerSpec, Signal};
 use serde_json::json;
 
-use super::{Bench, Failure, Verdict, check, random, same};
+use super::{Adapter, Bench, Failure, Verdict, check, same};
 use crate::lab::images;
 
-pub(super) fn shutdown_leaves_nothing(bench: &Bench) -> Verdict {
+pub(super) fn shutdown_leaves_nothing<A: Adapter>(bench: &Bench<A>) -> Verdict {
     for force in [false, true] {
         let sandbox = bench.sandbox()?;
         let began = Instant::now();
         if force {
-            sandbox.shutdown_force()?;
+            bench.wait(sandbox.shutdown_force())?;
         } else {
-            sandbox.shutdown()?;
+            bench.wait(sandbox.shutdown())?;
         }
         // Docker's and Podman's own ten seconds would show.
         check(began.elapsed() < Duration::from_secs(5), || {
             format!("it took {:?}", began.elapsed())
         })?;
         check(!bench.knows(sandbox.id())?, || "it is still there".to_owned())?;
-        sandbox.shutdown()?;
-        sandbox.shutdown_force()?;
+        bench.wait(sandbox.shutdown())?;
+        bench.wait(sandbox.shutdown_force())?;
     }
     Ok(())
 }
 
-pub(super) fn drop_leaves_nothing(bench: &Bench) -> Verdict {
+pub(super) fn drop_leaves_nothing<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
     let id = sandbox.id().to_owned();
     check(bench.knows(&id)?, || "it is not there".to_owned())?;
     drop(sandbox);
-    check(!bench.knows(&id)?, || "it is still there".to_owned())
+    bench.until_gone(&id)
 }
 
-pub(super) fn several_from_several_threads(bench: &Bench) -> Verdict {
+pub(super) fn several_from_several_threads<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
     std::thread::scope(|scope| {
         let work = |number: usize| -> Verdict {
             let own = bench.sandbox()?;
             for _ in 0..3 {
                 for container in [&own, &sandbox] {
-                    let result = container.run(format!("echo {number}"))?;
+                    let result = bench.wait(container.run(format!("echo {number}")))?;
                     same("output", result.stdout_text().into_owned(), format!("{number}\n"))?;
                 }
             }
-            Ok(own.shutdown()?)
+            Ok(bench.wait(own.shutdown())?)
         };
         let threads: Vec<_> = (0..4).map(|number| scope.spawn(move || work(number))).collect();
         threads
             .into_iter()
             .try_for_each(|thread| thread.join().map_err(|_| Failure::from("a thread panicked"))?)
     })?;
-    Ok(sandbox.shutdown()?)
+    Ok(bench.wait(sandbox.shutdown())?)
 }
 
-pub(super) fn labels_and_name(bench: &Bench) -> Verdict {
+pub(super) fn labels_and_name<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let spec = ContainerSpec::new(images::BUSYBOX).label("mine", "yes");
-    let sandbox = bench.engine.create(spec)?;
+    let sandbox = bench.wait(bench.engine.create(spec))?;
     let name = sandbox.name();
     let hex = name.strip_prefix("pd-").ok_or("the name does not begin with pd-")?;
     check(hex.len() == 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()), || {
         format!("name {name:?}")
     })?;
-    let seen = bench
-        .lab
-        .peer()
-        .inspect(name)?
-        .ok_or("the engine does not know the name")?;
+    let seen = bench.peer.inspect(name)?.ok_or("the engine does not know the name")?;
     let labels = &seen["Config"]["Labels"];
     same("label", labels["mine"].as_str(), Some("yes"))?;
     same("managed", labels["pocket-dock.managed"].as_str(), Some("true"))?;
@@ -78,38 +74,38 @@ pub(super) fn labels_and_name(bench: &Bench) -> Verdict {
             format!("{label} is missing")
         })?;
     }
-    Ok(sandbox.shutdown()?)
+    Ok(bench.wait(sandbox.shutdown())?)
 }
 
-pub(super) fn no_network_by_default(bench: &Bench) -> Verdict {
+pub(super) fn no_network_by_default<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    let result = sandbox.run("tail -n +3 /proc/net/dev | cut -d: -f1")?;
+    let result = bench.wait(sandbox.run("tail -n +3 /proc/net/dev | cut -d: -f1"))?;
     same("interfaces", result.stdout_text().trim().to_owned(), "lo".to_owned())?;
-    Ok(sandbox.shutdown()?)
+    Ok(bench.wait(sandbox.shutdown())?)
 }
 
-pub(super) fn the_main_process_is_waited_for(bench: &Bench) -> Verdict {
+pub(super) fn the_main_process_is_waited_for<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let spec = ContainerSpec::new(images::BUSYBOX).command([
         "/bin/sh",
         "-c",
         "trap 'exit 7' USR1; while :; do sleep 0.1; done",
     ]);
-    let sandbox = bench.engine.create(spec)?;
+    let sandbox = bench.wait(bench.engine.create(spec))?;
     std::thread::scope(|scope| -> Verdict {
-        let waiting = scope.spawn(|| sandbox.wait());
-        sandbox.run("sleep 3; kill -USR1 1")?;
+        let waiting = scope.spawn(|| bench.wait(sandbox.wait()));
+        bench.wait(sandbox.run("sleep 3; kill -USR1 1"))?;
         same("exit code", waiting.join().map_err(|_| "the waiter panicked")??, 7)
     })?;
     let signalled = bench.sandbox()?;
-    signalled.kill(Signal::Kill)?;
-    signalled.shutdown()?;
-    Ok(sandbox.shutdown()?)
+    bench.wait(signalled.kill(Signal::Kill))?;
+    bench.wait(signalled.shutdown())?;
+    Ok(bench.wait(sandbox.shutdown())?)
 }
 
 /// A container that was made by a program that has died, and never started, has no main process to end it.
-pub(super) fn orphans_are_swept(bench: &Bench) -> Verdict {
+pub(super) fn orphans_are_swept<A: Adapter>(bench: &Bench<A>) -> Verdict {
     use pocket_dock_core::Host;
-    let peer = bench.lab.peer();
+    let peer = &bench.peer;
     let me = pocket_dock_blocking::StdHost.owner().ok_or("no owner here")?;
     let mut made = Vec::new();
     for owner in [
@@ -117,7 +113,7 @@ pub(super) fn orphans_are_swept(bench: &Bench) -> Verdict {
         me.to_string(),
         format!("1:1:another:{}", me.namespace),
     ] {
-        let name = format!("sweep-{}", random());
+        let name = format!("sweep-{}", bench.random());
         let body = json!({
             "Image": images::BUSYBOX, "Cmd": ["/bin/true"],
             "Labels": { "pocket-dock.managed": "true", "pocket-dock.owner": owner },
@@ -132,12 +128,12 @@ pub(super) fn orphans_are_swept(bench: &Bench) -> Verdict {
         })?;
         made.push(name);
     }
-    let fresh = Bench::new(bench.lab.clone())?;
+    let fresh = bench.another()?;
     let sandbox = fresh.sandbox()?;
     let there: Vec<bool> = made.iter().map(|name| bench.knows(name)).collect::<Result<_, _>>()?;
     for name in &made {
         peer.remove(name)?;
     }
     same("there", there, vec![false, true, true])?;
-    Ok(sandbox.shutdown()?)
+    Ok(bench.wait(sandbox.shutdown())?)
 }

@@ -1,12 +1,12 @@
 //! What cannot be done, and how it is said.
 
-use pocket_dock_blocking::{Command, ContainerError, ContainerSpec, Error, ExecError, ImageError};
+use pocket_dock_core::{Command, ContainerError, ContainerSpec, Error, ExecError, ImageError};
 
-use super::{Bench, Verdict, check, random};
+use super::{Adapter, Bench, Verdict, check};
 use crate::lab::images;
 
-pub(super) fn missing_image(bench: &Bench) -> Verdict {
-    let made = bench.engine.create(ContainerSpec::new("no-such-image:1"));
+pub(super) fn missing_image<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let made = bench.wait(bench.engine.create(ContainerSpec::new("no-such-image:1")));
     let Err(Error::Image(ImageError::NotFound { image, message })) = made else {
         return Err(format!("{made:?}").into());
     };
@@ -15,34 +15,38 @@ pub(super) fn missing_image(bench: &Bench) -> Verdict {
     })
 }
 
-pub(super) fn name_in_use(bench: &Bench) -> Verdict {
-    let name = format!("taken-{}", random());
+pub(super) fn name_in_use<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let name = format!("taken-{}", bench.random());
     let spec = ContainerSpec::new(images::BUSYBOX).name(&name);
-    let first = bench.engine.create(spec.clone())?;
-    let second = bench.engine.create(spec);
+    let first = bench.wait(bench.engine.create(spec.clone()))?;
+    let second = bench.wait(bench.engine.create(spec));
     let named =
         matches!(&second, Err(Error::Container(ContainerError::NameInUse { message, .. })) if !message.is_empty());
     check(named, || format!("{second:?}"))?;
     check(bench.knows(first.id())?, || "the first was removed".to_owned())?;
-    Ok(first.shutdown()?)
+    Ok(bench.wait(first.shutdown())?)
 }
 
-pub(super) fn bad_memory_limit(bench: &Bench) -> Verdict {
-    let name = format!("memory-{}", random());
-    let made = bench
-        .engine
-        .create(ContainerSpec::new(images::BUSYBOX).name(&name).memory(1000));
+pub(super) fn bad_memory_limit<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let name = format!("memory-{}", bench.random());
+    let made = bench.wait(
+        bench
+            .engine
+            .create(ContainerSpec::new(images::BUSYBOX).name(&name).memory(1000)),
+    );
     let typed = matches!(&made, Err(Error::Container(ContainerError::BadMemory { bytes: 1000, message })) if !message.is_empty());
     check(typed, || format!("{made:?}"))?;
     check(!bench.knows(&name)?, || "it is still there".to_owned())
 }
 
-pub(super) fn a_failed_start_leaves_nothing(bench: &Bench) -> Verdict {
-    let name = format!("start-{}", random());
-    let made = bench.engine.create(
-        ContainerSpec::new(images::BUSYBOX)
-            .name(&name)
-            .command(["/no/such/program"]),
+pub(super) fn a_failed_start_leaves_nothing<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let name = format!("start-{}", bench.random());
+    let made = bench.wait(
+        bench.engine.create(
+            ContainerSpec::new(images::BUSYBOX)
+                .name(&name)
+                .command(["/no/such/program"]),
+        ),
     );
     let typed =
         matches!(&made, Err(Error::Container(ContainerError::StartFailed { message, .. })) if !message.is_empty());
@@ -50,38 +54,39 @@ pub(super) fn a_failed_start_leaves_nothing(bench: &Bench) -> Verdict {
     check(!bench.knows(&name)?, || "it is still there".to_owned())
 }
 
-pub(super) fn paused_stopped_and_removed(bench: &Bench) -> Verdict {
+pub(super) fn paused_stopped_and_removed<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    sandbox.pause()?;
-    check(sandbox.inspect()?.paused, || "it is not paused".to_owned())?;
-    let run = sandbox.run("true");
+    bench.wait(sandbox.pause())?;
+    check(bench.wait(sandbox.inspect())?.paused, || "it is not paused".to_owned())?;
+    let run = bench.wait(sandbox.run("true"));
     check(
         matches!(run, Err(Error::Container(ContainerError::Paused { .. }))),
         || format!("paused: {run:?}"),
     )?;
-    sandbox.unpause()?;
-    check(sandbox.run("true")?.success(), || "it does not go on".to_owned())?;
-    bench.lab.peer().remove(sandbox.id())?;
+    bench.wait(sandbox.unpause())?;
+    check(bench.wait(sandbox.run("true"))?.success(), || {
+        "it does not go on".to_owned()
+    })?;
+    bench.peer.remove(sandbox.id())?;
     bench.until_gone(sandbox.id())?;
-    let run = sandbox.run("true");
+    let run = bench.wait(sandbox.run("true"));
     check(
         matches!(run, Err(Error::Container(ContainerError::Gone { .. }))),
         || format!("removed: {run:?}"),
     )?;
-    let seen = sandbox.inspect();
+    let seen = bench.wait(sandbox.inspect());
     check(
         matches!(seen, Err(Error::Container(ContainerError::Gone { .. }))),
         || format!("removed: {seen:?}"),
     )?;
-    sandbox.shutdown()?;
+    bench.wait(sandbox.shutdown())?;
     // One of ours removes itself when it stops, so a stopped one shows itself for a moment only.
     let stopped = bench.sandbox()?;
     let (status, _) = bench
-        .lab
-        .peer()
+        .peer
         .request("POST", &format!("/containers/{}/stop?t=0", stopped.id()), b"")?;
     check(status == 204, || format!("stop: {status}"))?;
-    let run = stopped.run("true");
+    let run = bench.wait(stopped.run("true"));
     let typed = matches!(
         run,
         Err(Error::Container(
@@ -89,32 +94,32 @@ pub(super) fn paused_stopped_and_removed(bench: &Bench) -> Verdict {
         ))
     );
     check(typed, || format!("stopped: {run:?}"))?;
-    Ok(stopped.shutdown()?)
+    Ok(bench.wait(stopped.shutdown())?)
 }
 
-pub(super) fn what_cannot_be_started(bench: &Bench) -> Verdict {
+pub(super) fn what_cannot_be_started<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    let missing = sandbox.run(Command::argv(["no-such-program", "x"]));
+    let missing = bench.wait(sandbox.run(Command::argv(["no-such-program", "x"])));
     check(matches!(missing, Err(Error::Exec(ExecError::NotFound { .. }))), || {
         format!("{missing:?}")
     })?;
-    let directory = sandbox.run(Command::argv(["/etc"]));
+    let directory = bench.wait(sandbox.run(Command::argv(["/etc"])));
     check(
         matches!(directory, Err(Error::Exec(ExecError::NotExecutable { .. }))),
         || format!("{directory:?}"),
     )?;
-    let nowhere = sandbox.run(Command::from("true").workdir("/no/such"));
+    let nowhere = bench.wait(sandbox.run(Command::from("true").workdir("/no/such")));
     check(
         matches!(nowhere, Err(Error::Exec(ExecError::NoDirectory { .. }))),
         || format!("{nowhere:?}"),
     )?;
-    let nobody = sandbox.run(Command::from("true").user("no-such-user"));
+    let nobody = bench.wait(sandbox.run(Command::from("true").user("no-such-user")));
     check(matches!(nobody, Err(Error::Exec(ExecError::NoUser { .. }))), || {
         format!("{nobody:?}")
     })?;
-    let ran = sandbox.run(Command::argv(["sh", "-c", "exit 127"]))?;
+    let ran = bench.wait(sandbox.run(Command::argv(["sh", "-c", "exit 127"])))?;
     check(ran.exit_code == 127, || format!("{ran:?}"))?;
-    let misuse = sandbox.run(Command::argv(Vec::<String>::new()));
+    let misuse = bench.wait(sandbox.run(Command::argv(Vec::<String>::new())));
     check(matches!(misuse, Err(Error::Misuse(_))), || format!("{misuse:?}"))?;
-    Ok(sandbox.shutdown()?)
+    Ok(bench.wait(sandbox.shutdown())?)
 }

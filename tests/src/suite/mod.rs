@@ -1,5 +1,6 @@
 //! The conformance suite: what every engine must give, through the public API.
 
+mod adapter;
 mod clients;
 mod commands;
 mod containers;
@@ -8,10 +9,11 @@ mod faults;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use pocket_dock_blocking::{Container, ContainerSpec, Engine, Error, Options};
-use pocket_dock_core::Runtime;
+use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Runtime};
 
-use crate::lab::{self, RunningEngine};
+use crate::lab::{self, Peer};
+
+pub use adapter::{Adapter, Blocking, Call};
 
 /// Why a case failed.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -19,80 +21,123 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub type Verdict = Result<(), Failure>;
 
 /// One case of the suite.
-#[derive(Debug, Clone, Copy)]
-pub struct Case {
+#[derive(Debug)]
+pub struct Case<A: Adapter> {
     /// Its name.
     pub name: &'static str,
+    /// Whether it is about the engine or about other processes, so that one runtime is enough.
+    pub once: bool,
     /// Runs it.
-    pub run: fn(&Bench) -> Verdict,
+    pub run: fn(&Bench<A>) -> Verdict,
 }
 
 macro_rules! cases {
-    ($($module:ident :: $name:ident),* $(,)?) => {
+    (each: [$($each:ident :: $case:ident),* $(,)?], once: [$($once:ident :: $single:ident),* $(,)?] $(,)?) => {
         /// Every case.
-        pub const CASES: &[Case] = &[$(Case { name: stringify!($name), run: $module::$name }),*];
+        #[must_use]
+        pub fn cases<A: Adapter>() -> Vec<Case<A>> {
+            vec![
+                $(Case { name: stringify!($case), once: false, run: $each::$case },)*
+                $(Case { name: stringify!($single), once: true, run: $once::$single },)*
+            ]
+        }
     };
 }
 
-cases![
-    commands::two_hundred_commands,
-    commands::exit_codes_and_signals,
-    commands::stdout_and_stderr_are_apart_and_exact,
-    commands::argv_is_untouched,
-    commands::environment_directory_and_user,
-    commands::python_runs,
-    commands::code_of_any_size,
-    commands::sixty_four_mebibytes_of_input,
-    commands::a_flood_keeps_head_and_tail,
-    commands::background_child_is_not_waited_for,
-    commands::a_timeout_kills_the_tree,
-    commands::a_timeout_keeps_the_output_so_far,
-    commands::what_looks_like_a_mark_is_output,
-    commands::bash_as_sh,
-    commands::an_image_without_a_shell,
-    containers::shutdown_leaves_nothing,
-    containers::drop_leaves_nothing,
-    containers::several_from_several_threads,
-    containers::labels_and_name,
-    containers::no_network_by_default,
-    containers::the_main_process_is_waited_for,
-    containers::orphans_are_swept,
-    clients::killed_at_a_hundred_moments,
-    clients::a_gibibyte_in_less_than_32_mebibytes,
-    faults::missing_image,
-    faults::name_in_use,
-    faults::bad_memory_limit,
-    faults::a_failed_start_leaves_nothing,
-    faults::paused_stopped_and_removed,
-    faults::what_cannot_be_started,
-];
-
-/// One engine, to be tried.
-#[derive(Debug)]
-pub struct Bench {
-    /// The engine as the lab has it.
-    pub lab: RunningEngine,
-    /// The engine as we drive it.
-    pub engine: Engine,
+cases! {
+    each: [
+        commands::two_hundred_commands,
+        commands::exit_codes_and_signals,
+        commands::stdout_and_stderr_are_apart_and_exact,
+        commands::argv_is_untouched,
+        commands::environment_directory_and_user,
+        commands::python_runs,
+        commands::code_of_any_size,
+        commands::sixty_four_mebibytes_of_input,
+        commands::a_flood_keeps_head_and_tail,
+        commands::background_child_is_not_waited_for,
+        commands::a_timeout_kills_the_tree,
+        commands::a_timeout_keeps_the_output_so_far,
+        commands::what_looks_like_a_mark_is_output,
+        commands::bash_as_sh,
+        commands::an_image_without_a_shell,
+        containers::shutdown_leaves_nothing,
+        containers::drop_leaves_nothing,
+        containers::several_from_several_threads,
+        containers::labels_and_name,
+        containers::no_network_by_default,
+        containers::the_main_process_is_waited_for,
+        containers::orphans_are_swept,
+        faults::missing_image,
+        faults::name_in_use,
+        faults::bad_memory_limit,
+        faults::a_failed_start_leaves_nothing,
+        faults::paused_stopped_and_removed,
+        faults::what_cannot_be_started,
+    ],
+    once: [
+        clients::killed_at_a_hundred_moments,
+        clients::a_gibibyte_in_less_than_32_mebibytes,
+    ],
 }
 
-impl Bench {
-    /// Connects to an engine of the lab.
+/// The environment variable that asks for every runtime on every engine.
+pub const FULL: &str = "POCKET_DOCK_LAB_FULL";
+
+/// The names of the runtimes, in the order of the table.
+pub const RUNTIMES: [&str; 5] = ["blocking", "tokio", "tokio-mt", "smol", "async-std"];
+
+/// Whether this runtime is tried on this engine also where not all are: every engine with two runtimes, and every runtime
+/// on a Docker and a Podman.
+#[must_use]
+pub fn is_covered(runtime: &str, engine: &str) -> bool {
+    matches!(runtime, "blocking" | "tokio") || matches!(engine, "docker-28" | "podman-5.8")
+}
+
+/// One engine, to be tried on one runtime.
+#[derive(Debug)]
+pub struct Bench<A: Adapter> {
+    /// The runtime.
+    pub adapter: A,
+    /// A second opinion about the engine.
+    pub peer: Peer,
+    /// The engine as we drive it.
+    pub engine: Engine<A::Runtime>,
+}
+
+impl<A: Adapter> Bench<A> {
+    /// Connects to the engine that this peer talks to.
     ///
     /// # Errors
     /// Those of the connection.
-    pub fn new(lab: RunningEngine) -> Result<Self, Error> {
-        let options = Options::new().socket(lab.engine.socket());
-        let engine = Engine::connect_with(pocket_dock_blocking::Blocking, options)?;
-        Ok(Self { lab, engine })
+    pub fn new(adapter: A, peer: Peer) -> Result<Self, Error> {
+        let options = Options::new().socket(peer.socket());
+        let engine = adapter.wait(Engine::connect_with(adapter.runtime(), options))?;
+        Ok(Self { adapter, peer, engine })
     }
 
-    fn sandbox(&self) -> Result<Container, Error> {
-        self.engine.create(ContainerSpec::new(lab::images::BUSYBOX))
+    /// Another client of the same engine, which knows nothing of this one.
+    fn another(&self) -> Result<Self, Error> {
+        Self::new(self.adapter.clone(), self.peer.clone())
     }
 
-    fn python(&self) -> Result<Container, Error> {
-        self.engine.create(ContainerSpec::new(lab::images::PYTHON))
+    /// Waits for the end of a call.
+    fn wait<O: Op>(&self, call: Call<A, O>) -> Result<O::Output, Error> {
+        self.adapter.wait(call)
+    }
+
+    fn sandbox(&self) -> Result<Container<A::Runtime>, Error> {
+        self.wait(self.engine.create(ContainerSpec::new(lab::images::BUSYBOX)))
+    }
+
+    fn python(&self) -> Result<Container<A::Runtime>, Error> {
+        self.wait(self.engine.create(ContainerSpec::new(lab::images::PYTHON)))
+    }
+
+    /// Twelve hex digits that no other case has.
+    fn random(&self) -> String {
+        let bytes = self.adapter.runtime().host().entropy();
+        bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Waits until the engine itself knows no such container: a removal that was accepted may not have ended.
@@ -107,7 +152,7 @@ impl Bench {
 
     /// Whether the engine itself knows a container of this name.
     fn knows(&self, name: &str) -> Result<bool, Failure> {
-        Ok(self.lab.peer().inspect(name)?.is_some())
+        Ok(self.peer.inspect(name)?.is_some())
     }
 }
 
@@ -117,10 +162,4 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Verdict {
 
 fn same<T: PartialEq + Debug>(what: &str, got: T, wanted: T) -> Verdict {
     check(got == wanted, || format!("{what}: got {got:?}, wanted {wanted:?}"))
-}
-
-/// Keeps a runtime's host at hand for cases that need randomness.
-fn random() -> String {
-    let bytes = pocket_dock_blocking::Blocking.host().entropy();
-    bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

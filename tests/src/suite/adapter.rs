@@ -1,0 +1,46 @@
+//! The runtimes that the suite runs on.
+
+use std::fmt::Debug;
+
+use pocket_dock_core::{Error, Op, Runtime};
+
+/// A call of a runtime, begun: its result where calls block, else a future of it.
+pub type Call<A, O> = <<A as Adapter>::Runtime as Runtime>::Returns<O>;
+
+/// A runtime, and a way to wait for its calls on a thread that may block.
+pub trait Adapter: Clone + Debug + Send + Sync + 'static {
+    /// The runtime.
+    type Runtime: Runtime;
+
+    /// Its name in the names of tests and in the table.
+    fn name(&self) -> &'static str;
+
+    /// One that calls are made with.
+    fn runtime(&self) -> Self::Runtime;
+
+    /// Waits for the end of a call.
+    ///
+    /// # Errors
+    /// Those of the call.
+    fn wait<O: Op>(&self, call: Call<Self, O>) -> Result<O::Output, Error>;
+}
+
+/// Calls block the thread that makes them.
+#[derive(Debug, Clone, Copy)]
+pub struct Blocking;
+
+impl Adapter for Blocking {
+    type Runtime = pocket_dock_blocking::Blocking;
+
+    fn name(&self) -> &'static str {
+        "blocking"
+    }
+
+    fn runtime(&self) -> Self::Runtime {
+        pocket_dock_blocking::Blocking
+    }
+
+    fn wait<O: Op>(&self, call: Result<O::Output, Error>) -> Result<O::Output, Error> {
+        call
+    }
+}
