@@ -130,7 +130,7 @@ pub enum ContainerError {
     },
     /// The container is not running.
     #[error(
-        "container {name} is not running: its main process has ended, or it was never started; make a new one. The engine said: {message}"
+        "container {name} is not running: its main process has ended, or it was never started; start it with `Container::start`, or make a new one. The engine said: {message}"
     )]
     NotRunning {
         /// Name or id.
@@ -156,9 +156,9 @@ pub enum ContainerError {
         /// The engine's own message.
         message: String,
     },
-    /// The container was made and could not be started. It was removed again.
+    /// The container could not be started. A new one was removed again.
     #[error(
-        "container {name} could not be started, and was removed again: check its command, user and limits. The engine said: {message}"
+        "container {name} could not be started: check its command, user and limits. If it was new, it was removed again. The engine said: {message}"
     )]
     StartFailed {
         /// Name or id.

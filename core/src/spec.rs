@@ -35,6 +35,7 @@ pub struct ContainerSpec {
     pub(crate) pids: Option<u64>,
     pub(crate) network: Network,
     pub(crate) grace: Duration,
+    pub(crate) auto_remove: bool,
 }
 
 /// What a container may reach.
@@ -68,6 +69,7 @@ impl ContainerSpec {
             pids: None,
             network: Network::None,
             grace: Duration::from_secs(10),
+            auto_remove: true,
         }
     }
 
@@ -144,6 +146,15 @@ impl ContainerSpec {
     #[must_use]
     pub fn grace(mut self, limit: Duration) -> Self {
         self.grace = limit;
+        self
+    }
+
+    /// Whether the container removes itself when its main process ends. It does by default. One that does not can be
+    /// [started](crate::Container::start) again; it is removed with its [`Container`](crate::Container) all the same, and
+    /// if this program is killed, the next one that uses pocket-dock on this engine removes it.
+    #[must_use]
+    pub fn auto_remove(mut self, yes: bool) -> Self {
+        self.auto_remove = yes;
         self
     }
 

@@ -12,9 +12,10 @@ use crate::error::Error;
 use crate::http::Request;
 use crate::link::Link;
 use crate::op::call::Answer;
-use crate::op::{Ask, Created, Op, Remove, Run, Shutdown, Slot, Step};
+use crate::op::{Ask, Created, Op, Remove, Restart, Run, Shutdown, Slot, Step};
 use crate::runtime::Runtime;
 use crate::signal::Signal;
+use crate::spec::ContainerSpec;
 
 /// A container that is ours: it ends with this value, and with this program, however that ends.
 ///
@@ -28,7 +29,38 @@ pub struct Container<R: Runtime> {
     name: String,
     leash: Slot,
     grace: Duration,
+    auto_remove: bool,
+    own_main: bool,
     ended: AtomicBool,
+}
+
+/// What the main process that is ours is left to end: it ends at once, unless it was started so lately that it does not
+/// listen yet.
+const OWN_GRACE: Duration = Duration::from_secs(1);
+
+/// How a container is to end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) grace: Duration,
+    pub(super) auto_remove: bool,
+    /// Whether the main process is ours, and not one of the user's.
+    pub(super) own_main: bool,
+}
+
+impl End {
+    pub(super) fn of(spec: &ContainerSpec) -> Self {
+        let own_main = spec.command.is_none();
+        let grace = if own_main {
+            spec.grace.min(OWN_GRACE)
+        } else {
+            spec.grace
+        };
+        Self {
+            grace,
+            auto_remove: spec.auto_remove,
+            own_main,
+        }
+    }
 }
 
 /// What an engine says about a container.
@@ -48,14 +80,16 @@ pub struct ContainerState {
 }
 
 impl<R: Runtime> Container<R> {
-    pub(super) fn new(engine: Engine<R>, created: Created, grace: Duration) -> Self {
+    pub(super) fn new(engine: Engine<R>, created: Created, end: End) -> Self {
         let Created { id, name, leash } = created;
         Self {
             engine,
             id,
             name,
             leash,
-            grace,
+            grace: end.grace,
+            auto_remove: end.auto_remove,
+            own_main: end.own_main,
             ended: AtomicBool::new(false),
         }
     }
@@ -135,6 +169,57 @@ impl<R: Runtime> Container<R> {
         self.ask("kill container", container::kill(&self.id, signal), |_| Ok(()))
     }
 
+    /// Tells the main process to end (SIGTERM), and kills it after the spec's grace. The container then removes itself,
+    /// unless its spec says [otherwise](crate::ContainerSpec::auto_remove); stopped already, it is stopped.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError::Gone`].
+    pub fn stop(&self) -> R::Returns<Ask<()>> {
+        let limit = self.engine.target().answer_limit() + self.grace;
+        let ask = self.question("stop container", container::stop(&self.id, self.grace), |_| Ok(()));
+        self.engine.runtime().drive(ask.within(limit))
+    }
+
+    /// Runs the main process of a stopped container again, which takes a spec with
+    /// [`auto_remove(false)`](crate::ContainerSpec::auto_remove). Files are as they were; processes are not. Running
+    /// already, it runs on.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`].
+    pub fn start(&self) -> R::Returns<Restart> {
+        self.engine
+            .runtime()
+            .drive(Restart::start(self.engine.target(), &self.id, &self.leash))
+    }
+
+    /// Ends the main process, as [`stop`](Self::stop) does, and all others with it, and runs it again. Files are as they
+    /// were. The container stays tied to this value and this program.
+    ///
+    /// Older engines lose a container that [removes itself](crate::ContainerSpec::auto_remove) while it is restarted, now
+    /// and then. Before Docker 26 and Podman 5 this is refused, and nothing is lost: make the container with
+    /// `auto_remove(false)`.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] on
+    /// an engine that could lose it.
+    pub fn restart(&self) -> R::Returns<Restart> {
+        let (target, id, leash, grace) = (self.engine.target(), &self.id, &self.leash, self.grace);
+        let restart = if !self.auto_remove {
+            Restart::stop_and_start(target, id, leash, grace)
+        } else if self.engine.restarts_well() {
+            Restart::at_once(target, id, leash, grace)
+        } else {
+            let why = format!(
+                "{} {} may lose a container that removes itself while it is restarted, so it is not tried: make the \
+                 container with `ContainerSpec::auto_remove(false)`, or use Docker 26, Podman 5 or newer",
+                self.engine.kind(),
+                self.engine.version()
+            );
+            Restart::refused_here(target, id, leash, why)
+        };
+        self.engine.runtime().drive(restart)
+    }
+
     /// Waits until its main process ends, however long that takes, and gives its exit code. The container then removes
     /// itself.
     ///
@@ -157,7 +242,13 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::StillThere`] and those of the connection.
     pub fn shutdown(&self) -> R::Returns<Ending> {
-        self.end(Shutdown::polite(self.engine.target(), &self.id, self.grace))
+        // The main process of ours has nothing to save, and may have been started so lately that it cannot be told yet.
+        let shutdown = if self.own_main {
+            Ok(Shutdown::forced(self.engine.target(), &self.id))
+        } else {
+            Shutdown::polite(self.engine.target(), &self.id, self.grace)
+        };
+        self.end(shutdown)
     }
 
     /// Kills everything in it and sees that it is gone. Done already, it is done.

@@ -45,6 +45,8 @@ struct Create<'a> {
     open_stdin: bool,
     stdin_once: bool,
     attach_stdin: bool,
+    /// What Podman leaves the main process of a container that is removed. Every stop names its own.
+    stop_timeout: u32,
     host_config: HostConfig<'a>,
 }
 
@@ -88,8 +90,9 @@ pub(crate) fn create(name: &str, spec: &ContainerSpec, marks: &Marks) -> Result<
         open_stdin: true,
         stdin_once: true,
         attach_stdin: true,
+        stop_timeout: 0,
         host_config: HostConfig {
-            auto_remove: true,
+            auto_remove: spec.auto_remove,
             network_mode: match &spec.network {
                 Network::None => Some("none"),
                 Network::Default => None,
@@ -127,10 +130,21 @@ pub(crate) fn start(id: &str) -> Result<Request, Error> {
 
 /// Tells the main process to end, and kills it after `grace`, rounded up to whole seconds.
 pub(crate) fn stop(id: &str, grace: Duration) -> Result<Request, Error> {
-    let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
     Ok(Request::post(
-        path("/containers", id, "/stop")?.query("t", &seconds.to_string()),
+        path("/containers", id, "/stop")?.query("t", &seconds(grace)),
     ))
+}
+
+/// The same, and runs the main process again.
+pub(crate) fn restart(id: &str, grace: Duration) -> Result<Request, Error> {
+    Ok(Request::post(
+        path("/containers", id, "/restart")?.query("t", &seconds(grace)),
+    ))
+}
+
+/// Rounded up: engines take whole seconds.
+fn seconds(grace: Duration) -> String {
+    (grace.as_secs() + u64::from(grace.subsec_nanos() > 0)).to_string()
 }
 
 pub(crate) fn kill(id: &str, signal: Signal) -> Result<Request, Error> {

@@ -130,7 +130,9 @@ fn state(name: &str, status: u16, lower: &str, message: String) -> Option<Error>
         {
             ContainerError::NotRunning { name, message }
         }
-        409 | 500 if lower.contains("no such container") => ContainerError::Gone { name, message },
+        409 | 500 if lower.contains("no such container") || lower.contains("has already been removed") => {
+            ContainerError::Gone { name, message }
+        }
         _ => return None,
     };
     Some(error.into())

@@ -30,6 +30,7 @@ pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod kill_tree;
 pub(crate) mod remove;
+pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod shutdown;
 
@@ -37,6 +38,7 @@ pub use ask::Ask;
 pub(crate) use create::{Create, Created};
 pub use kill_tree::KillReport;
 pub use remove::Remove;
+pub use restart::Restart;
 pub use run::Run;
 pub use shutdown::Shutdown;
 
@@ -91,6 +93,19 @@ pub enum Need {
         /// When to poll again at the latest.
         until: Option<Instant>,
     },
+}
+
+impl Need {
+    /// The same, and a poll at this time at the latest.
+    pub(crate) fn by(self, at: Option<Instant>) -> Self {
+        match self {
+            Self::Wait { read, until } => Self::Wait {
+                read,
+                until: until.into_iter().chain(at).min(),
+            },
+            need => need,
+        }
+    }
 }
 
 impl<T> From<Need> for Step<T> {

@@ -1,12 +1,12 @@
 //! Removes a container and sees that it is gone.
 //!
 //! ```text
-//! Kill ──► Delete ──► Look ──(404)──► Done
-//!              ▲        │ still there: wait a little
-//!              └────────┘
+//! Delete ──► Look ──(404)──► Done
+//!    ▲        ▲ │ still there: wait a little, and a little longer each time
+//!    └────────┴─┘
 //! ```
-//! Podman leaves a main process that ignores SIGTERM its ten seconds unless it is killed first, and both engines answer
-//! oddly while a container removes itself; only an inspect that finds nothing is believed.
+//! Engines answer oddly while a container removes itself; only an inspect that finds nothing is believed. Podman leaves
+//! the main process of what it removes as long as the container's own stop timeout says, so ours are made with none.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use super::{Need, Op, Step, ready};
 use crate::engine_api::{Target, container};
 use crate::error::{ContainerError, Error};
 use crate::link::Link;
-use crate::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(20);
+/// The first wait, and the longest; each is twice as long as the one before.
+const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(30)];
 
 /// Removes a container and sees that it is gone.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ pub struct Remove {
     instance: Option<String>,
     state: State,
     deadline: Option<Instant>,
+    pause: Duration,
 }
 
 #[derive(Debug)]
 enum State {
     Check(Option<Call>),
-    Kill(Option<Call>),
     Delete(Option<Call>),
     Look(Option<Call>),
     Rest(Instant),
@@ -46,8 +46,9 @@ impl Remove {
             target: target.clone(),
             id: id.to_owned(),
             instance: None,
-            state: State::Kill(None),
+            state: State::Delete(None),
             deadline: None,
+            pause: Duration::ZERO,
         }
     }
 
@@ -60,6 +61,7 @@ impl Remove {
             instance,
             state: State::Check(None),
             deadline: None,
+            pause: Duration::ZERO,
         }
     }
 
@@ -103,16 +105,7 @@ impl Op for Remove {
                         return Ok(Step::Done(()));
                     }
                     self.id = found.id;
-                    State::Kill(None)
-                }
-                State::Kill(slot) => {
-                    let request = container::kill(&self.id, Signal::Kill);
-                    let answer = ready!(call(slot, &self.target, "kill container", request)?.poll(now, link));
-                    if answer.status() == 404 {
-                        State::Look(None)
-                    } else {
-                        State::Delete(None)
-                    }
+                    State::Delete(None)
                 }
                 State::Delete(slot) => {
                     let request = container::remove(&self.id);
@@ -129,7 +122,8 @@ impl Op for Remove {
                         let name = self.id.clone();
                         return Err(ContainerError::StillThere { name, after: LIMIT }.into());
                     }
-                    State::Rest(now + PAUSE)
+                    self.pause = (2 * self.pause).clamp(PAUSES[0], PAUSES[1]);
+                    State::Rest(now + self.pause)
                 }
                 State::Rest(until) if now < *until => {
                     return Ok(Need::Wait {
@@ -138,6 +132,8 @@ impl Op for Remove {
                     }
                     .into());
                 }
+                // What was accepted may take its time; what was refused is asked for again.
+                State::Rest(_) if self.pause < PAUSES[1] => State::Look(None),
                 State::Rest(_) => State::Delete(None),
             }
         }

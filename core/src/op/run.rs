@@ -374,7 +374,14 @@ impl Run {
                 self.started.get_or_insert(now);
                 let answer = match call.poll(now, link) {
                     Ok(Step::Done(answer)) => answer,
-                    Ok(Step::Need(need)) => return Ok(Next::Stay(need)),
+                    Ok(Step::Need(need)) => {
+                        // A command may run before the engine says so.
+                        let deadline = self.deadline();
+                        if call.is_sent() && deadline.is_some_and(|deadline| now >= deadline) {
+                            return self.kill(now, link, true).map(Next::To);
+                        }
+                        return Ok(Next::Stay(need.by(deadline)));
+                    }
                     Err(error) if call.is_sent() => return self.give_up(now, link, error),
                     Err(error) => return Err(error),
                 };

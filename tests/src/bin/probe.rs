@@ -1,5 +1,6 @@
 //! A client of its own, for cases that kill it or weigh it: `probe churn SOCKET LABEL` makes, uses and ends containers
-//! until it is killed; `probe flood SOCKET` reads 1 GiB of output and prints its peak memory in KiB.
+//! until it is killed; `probe restart SOCKET LABEL` restarts one container, stops and starts another, says `ready` and
+//! waits to be killed; `probe flood SOCKET` reads 1 GiB of output and prints its peak memory in KiB.
 
 use std::process::ExitCode;
 
@@ -13,8 +14,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["churn", socket, label] => churn(socket, label),
+        ["restart", socket, label] => restart(socket, label),
         ["flood", socket] => flood(socket),
-        _ => Err("usage: probe churn SOCKET LABEL | probe flood SOCKET".into()),
+        _ => Err("usage: probe churn SOCKET LABEL | probe restart SOCKET LABEL | probe flood SOCKET".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,6 +37,21 @@ fn churn(socket: &str, label: &str) -> Result<()> {
         let sandbox = engine.create(ContainerSpec::new(images::BUSYBOX).label("probe", label))?;
         sandbox.run("echo hello; sleep 0.1")?;
         sandbox.shutdown()?;
+    }
+}
+
+fn restart(socket: &str, label: &str) -> Result<()> {
+    let engine = connect(socket)?;
+    let spec = ContainerSpec::new(images::BUSYBOX).label("probe", label);
+    let old = ["4.", "20."].iter().any(|major| engine.version().starts_with(major));
+    let restarted = engine.create(spec.clone().auto_remove(!old))?;
+    restarted.restart()?;
+    let started = engine.create(spec.auto_remove(false))?;
+    started.stop()?;
+    started.start()?;
+    println!("ready");
+    loop {
+        std::thread::park();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Clients that die, and clients that are weighed: processes of their own.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -75,6 +76,39 @@ pub(super) fn killed_at_a_hundred_moments<A: Adapter>(bench: &Bench<A>) -> Verdi
         }
         check(Instant::now() < until, || format!("they become no fewer: {after:?}"))?;
     }
+}
+
+/// A container that was restarted, or stopped and started, is on its leash like any other.
+pub(super) fn killed_after_a_restart<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let label = bench.random();
+    let mut client = Command::new(probe()?)
+        .args(["restart".as_ref(), bench.peer.socket().as_os_str(), label.as_ref()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut said = String::new();
+    let read = client
+        .stdout
+        .take()
+        .ok_or("no output")
+        .map(|out| BufReader::new(out).read_line(&mut said));
+    let label = format!("probe={label}");
+    let before = bench.peer.containers(false, Some(&label));
+    client.kill()?;
+    client.wait()?;
+    read??;
+    same("ready", said.trim(), "ready")?;
+    same("running", before?.len(), 2)?;
+    let until = Instant::now() + Duration::from_secs(3);
+    while !bench.peer.containers(false, Some(&label))?.is_empty() {
+        check(Instant::now() < until, || {
+            "it runs 3 s after its client was killed".to_owned()
+        })?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let next = bench.another()?;
+    next.wait(next.sandbox()?.shutdown())?;
+    same("left", bench.peer.containers(true, Some(&label))?.len(), 0)
 }
 
 pub(super) fn a_gibibyte_in_less_than_32_mebibytes<A: Adapter>(bench: &Bench<A>) -> Verdict {

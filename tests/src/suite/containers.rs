@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{ContainerSpec, Signal};
+use pocket_dock_core::{ContainerError, ContainerSpec, Error, Signal};
 use serde_json::json;
 
 use super::{Adapter, Bench, Failure, Verdict, check, same};
@@ -100,6 +100,70 @@ pub(super) fn the_main_process_is_waited_for<A: Adapter>(bench: &Bench<A>) -> Ve
     bench.wait(signalled.kill(Signal::Kill))?;
     bench.wait(signalled.shutdown())?;
     Ok(bench.wait(sandbox.shutdown())?)
+}
+
+pub(super) fn a_restart_keeps_files_and_ends_processes<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let old = ["4.", "20."]
+        .iter()
+        .any(|major| bench.engine.version().starts_with(major));
+    if old {
+        // It may lose a container that removes itself: that is refused, and nothing is lost.
+        let sandbox = bench.sandbox()?;
+        let restart = bench.wait(sandbox.restart());
+        check(matches!(restart, Err(Error::Misuse(_))), || format!("{restart:?}"))?;
+        same("runs on", bench.wait(sandbox.run("true"))?.exit_code, 0)?;
+    } else {
+        restart_twice(bench, ContainerSpec::new(images::BUSYBOX))?;
+    }
+    restart_twice(bench, ContainerSpec::new(images::BUSYBOX).auto_remove(false))
+}
+
+fn restart_twice<A: Adapter>(bench: &Bench<A>, spec: ContainerSpec) -> Verdict {
+    let sandbox = bench.wait(bench.engine.create(spec))?;
+    bench.wait(sandbox.run("echo kept >/tmp/file; sleep 1000 &"))?;
+    for _ in 0..2 {
+        bench.wait(sandbox.restart())?;
+        let result = bench.wait(sandbox.run("cat /tmp/file"))?;
+        same(
+            "after a restart",
+            result.stdout_text().into_owned(),
+            "kept\n".to_owned(),
+        )?;
+        let processes = bench.peer.processes(sandbox.id())?;
+        check(processes.iter().all(|one| !one.contains("sleep 1000")), || {
+            format!("{processes:?}")
+        })?;
+    }
+    // A leash that was cut by the restart would end it now.
+    bench.wait(sandbox.run("sleep 1"))?;
+    same("runs", bench.wait(sandbox.inspect())?.running, true)?;
+    bench.wait(sandbox.shutdown())?;
+    bench.until_gone(sandbox.id())
+}
+
+pub(super) fn a_stopped_one_starts_again<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let spec = ContainerSpec::new(images::BUSYBOX).auto_remove(false);
+    let sandbox = bench.wait(bench.engine.create(spec))?;
+    bench.wait(sandbox.run("echo kept >/tmp/file"))?;
+    for _ in 0..2 {
+        bench.wait(sandbox.stop())?;
+        bench.wait(sandbox.stop())?;
+        let state = bench.wait(sandbox.inspect())?;
+        check(!state.running && state.exit_code.is_some(), || {
+            format!("stopped: {state:?}")
+        })?;
+        bench.wait(sandbox.start())?;
+        bench.wait(sandbox.start())?;
+        let result = bench.wait(sandbox.run("cat /tmp/file"))?;
+        same("after a start", result.stdout_text().into_owned(), "kept\n".to_owned())?;
+    }
+    bench.wait(sandbox.shutdown())?;
+    check(!bench.knows(sandbox.id())?, || "it is still there".to_owned())?;
+    let gone = bench.wait(sandbox.start());
+    check(
+        matches!(gone, Err(Error::Container(ContainerError::Gone { .. }))),
+        || format!("gone: {gone:?}"),
+    )
 }
 
 /// A container that was made by a program that has died, and never started, has no main process to end it.

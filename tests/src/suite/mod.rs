@@ -67,6 +67,8 @@ cases! {
         containers::labels_and_name,
         containers::no_network_by_default,
         containers::the_main_process_is_waited_for,
+        containers::a_restart_keeps_files_and_ends_processes,
+        containers::a_stopped_one_starts_again,
         containers::orphans_are_swept,
         faults::missing_image,
         faults::name_in_use,
@@ -77,6 +79,7 @@ cases! {
     ],
     once: [
         clients::killed_at_a_hundred_moments,
+        clients::killed_after_a_restart,
         clients::a_gibibyte_in_less_than_32_mebibytes,
     ],
 }

@@ -1,0 +1,230 @@
+//! Runs the main process of a container again, and puts the container on its leash again.
+//!
+//! ```text
+//! Restart ──────────────────────────────────────► Attach ──(keep)──► Done
+//! Stop ──► Settle ⟲                                   ▲
+//!             ├───(Docker)──► Attach ──(keep)──► Start ──► Done
+//!             └───(Podman)──► Start ──────────────────┘
+//! Inspect ─(stopped)─┘
+//!    └─────(runs)──► Done
+//! ```
+//! Podman may say yes to an attach to a container that is stopped and forget it, so there it is started first.
+//!
+//! The engine's own restart is for containers that remove themselves: a stop would be their end. The others are stopped
+//! and started, which avoids what Docker 20 does to a container in 1 of 20
+//! restarts: it mistakes the end of the old process for that of the new one, closes its input, and never notices that it
+//! ended.
+//!
+//! A restart ends the connection that holds the main process's standard input on some engines (Docker 28, Podman) and
+//! leaves it open, of no use, on others: it is opened anew on all. A program that is killed between the two leaves a
+//! container without a leash; the next program that uses the engine sweeps it, as it does one that never started.
+
+use std::time::{Duration, Instant};
+
+use super::call::{Answer, Call};
+use super::{Need, Op, Slot, Step, ready};
+use crate::engine_api::refusal::{self, Subject};
+use crate::engine_api::{EngineKind, Target, container, json};
+use crate::error::{ContainerError, Error};
+use crate::link::Link;
+
+/// Between two looks at whether the main process has ended.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Runs the main process of a container again.
+#[derive(Debug)]
+pub struct Restart {
+    target: Target,
+    id: String,
+    leash: Slot,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// What was asked cannot be asked.
+    Refused(Option<Error>),
+    Restart(Call),
+    Stop(Call),
+    Settle(Option<Call>, Instant),
+    Inspect(Call),
+    Attach(Call, Then),
+    Keep(Then),
+    Start(Call, Then),
+}
+
+/// What is left to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    Start,
+    Attach,
+}
+
+impl Restart {
+    /// Ends the main process of a container that removes itself, which has `grace` for that, and runs it again.
+    pub(crate) fn at_once(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
+        let limit = target.answer_limit() + grace;
+        let state = match container::restart(id, grace) {
+            Ok(request) => State::Restart(Call::new("restart container", target, &request).within(limit)),
+            Err(error) => State::Refused(Some(error)),
+        };
+        Self::new(target, id, leash, state)
+    }
+
+    /// The same for a container that stays when it is stopped.
+    pub(crate) fn stop_and_start(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
+        let limit = target.answer_limit() + grace;
+        let state = match container::stop(id, grace) {
+            Ok(request) => State::Stop(Call::new("stop container", target, &request).within(limit)),
+            Err(error) => State::Refused(Some(error)),
+        };
+        Self::new(target, id, leash, state)
+    }
+
+    /// Not on this engine: nothing is asked of it.
+    pub(crate) fn refused_here(target: &Target, id: &str, leash: &Slot, why: String) -> Self {
+        Self::new(target, id, leash, State::Refused(Some(Error::misuse(why))))
+    }
+
+    /// Runs the main process unless it runs.
+    pub(crate) fn start(target: &Target, id: &str, leash: &Slot) -> Self {
+        let state = match container::inspect(id) {
+            Ok(request) => State::Inspect(Call::new("inspect container", target, &request)),
+            Err(error) => State::Refused(Some(error)),
+        };
+        Self::new(target, id, leash, state)
+    }
+
+    fn new(target: &Target, id: &str, leash: &Slot, state: State) -> Self {
+        Self {
+            target: target.clone(),
+            id: id.to_owned(),
+            leash: leash.clone(),
+            state,
+        }
+    }
+
+    fn attach(&self, then: Then) -> Result<State, Error> {
+        let request = container::attach_stdin(&self.id)?;
+        Ok(State::Attach(
+            Call::new("attach to container", &self.target, &request),
+            then,
+        ))
+    }
+
+    fn begin(&self) -> Result<State, Error> {
+        match self.target.kind() {
+            EngineKind::Docker => self.attach(Then::Start),
+            EngineKind::Podman => self.start_now(Then::Attach),
+        }
+    }
+
+    fn start_now(&self, then: Then) -> Result<State, Error> {
+        let request = container::start(&self.id)?;
+        Ok(State::Start(Call::new("start container", &self.target, &request), then))
+    }
+
+    fn refused(&self, what: &'static str, answer: &Answer) -> Error {
+        refusal::refused(what, &Subject::Container(self.id.clone()), answer)
+    }
+
+    fn is_running(&self, answer: &Answer) -> Result<bool, Error> {
+        if !answer.is_success() {
+            return Err(self.refused("inspect container", answer));
+        }
+        let found: container::Inspected = json("inspect container", &answer.body)?;
+        Ok(found.state.and_then(|state| state.running).unwrap_or(false))
+    }
+
+    fn start_failed(&self, what: &'static str, answer: &Answer) -> Error {
+        match self.refused(what, answer) {
+            Error::Refused { message, .. } => {
+                let name = self.id.clone();
+                ContainerError::StartFailed { name, message }.into()
+            }
+            error => error,
+        }
+    }
+}
+
+impl Op for Restart {
+    type Output = ();
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
+        loop {
+            self.state = match &mut self.state {
+                State::Refused(error) => return Err(error.take().unwrap_or_else(super::ask::after_the_end)),
+                State::Restart(call) => {
+                    let answer = ready!(call.poll(now, link));
+                    if !answer.is_success() {
+                        return Err(self.start_failed("restart container", &answer));
+                    }
+                    self.attach(Then::Nothing)?
+                }
+                State::Stop(call) => {
+                    let answer = ready!(call.poll(now, link));
+                    if !answer.is_success() {
+                        return Err(self.refused("stop container", &answer));
+                    }
+                    State::Settle(None, now)
+                }
+                State::Settle(None, when) if now < *when => {
+                    let until = Some(*when);
+                    return Ok(Need::Wait { read: false, until }.into());
+                }
+                State::Settle(None, when) => {
+                    let request = container::inspect(&self.id)?;
+                    State::Settle(Some(Call::new("inspect container", &self.target, &request)), *when)
+                }
+                State::Settle(Some(call), _) => {
+                    let answer = ready!(call.poll(now, link));
+                    if self.is_running(&answer)? {
+                        State::Settle(None, now + PAUSE)
+                    } else {
+                        self.begin()?
+                    }
+                }
+                State::Inspect(call) => {
+                    let answer = ready!(call.poll(now, link));
+                    if self.is_running(&answer)? {
+                        return Ok(Step::Done(()));
+                    }
+                    self.begin()?
+                }
+                State::Attach(call, then) => {
+                    let then = *then;
+                    let answer = ready!(call.poll(now, link));
+                    if answer.upgraded {
+                        self.state = State::Keep(then);
+                        return Ok(Need::Keep(self.leash.clone()).into());
+                    }
+                    return Err(self.start_failed("attach to container", &answer));
+                }
+                State::Keep(Then::Start) => self.start_now(Then::Nothing)?,
+                State::Keep(_) => return Ok(Step::Done(())),
+                State::Start(call, then) => {
+                    let then = *then;
+                    let answer = ready!(call.poll(now, link));
+                    if !answer.is_success() {
+                        self.leash.clear();
+                        return Err(self.start_failed("start container", &answer));
+                    }
+                    match then {
+                        Then::Attach => self.attach(Then::Nothing)?,
+                        _ => return Ok(Step::Done(())),
+                    }
+                }
+            };
+        }
+    }
+
+    /// A container that was restarted must not stay without its leash.
+    fn abandon(&mut self) -> bool {
+        match &self.state {
+            State::Refused(_) | State::Inspect(_) => false,
+            State::Restart(call) | State::Stop(call) => call.is_sent(),
+            State::Settle(..) | State::Attach(..) | State::Keep(_) | State::Start(..) => true,
+        }
+    }
+}
