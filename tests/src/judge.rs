@@ -22,7 +22,7 @@ pub fn judge(engines: &[RunningEngine], threads: usize) -> Result<()> {
     let mut whole = true;
     whole &= cargo(&["test", "--workspace", "--lib", "--bins", "--examples"], &mut counts)?;
     whole &= cargo(&["test", "--workspace", "--doc"], &mut counts)?;
-    for test in ["replay", "replay_api", "scripted", "hostile"] {
+    for test in ["replay", "replay_api", "scripted", "hostile", "rows"] {
         whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], &mut counts)?;
     }
     whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], &mut counts)?;
