@@ -15,7 +15,7 @@ pub(super) const CREATE: Row = Row {
 
 pub(super) const SHUTDOWN: Row = Row {
     name: "shutdown",
-    ours: "Container::shutdown",
+    ours: "Container::shutdown, at once after the start",
     floor: Some("stop, then inspect until it answers 404"),
     promise: Some(Promise::Under(Duration::from_secs(1))),
     samples: [15, 5],
@@ -24,7 +24,7 @@ pub(super) const SHUTDOWN: Row = Row {
 
 pub(super) const SHUTDOWN_FORCE: Row = Row {
     name: "shutdown-force",
-    ours: "Container::shutdown_force",
+    ours: "Container::shutdown_force, at once after the start",
     floor: Some("DELETE with force, then inspect until it answers 404"),
     promise: Some(Promise::Under(Duration::from_secs(1))),
     samples: [15, 5],
@@ -53,6 +53,7 @@ impl Pair for Create<'_> {
     }
 }
 
+/// At once after the start, when the main process may not be ready yet to be told anything: the promise holds then too.
 struct Shutdown<'a> {
     site: &'a Site,
     force: bool,

@@ -2,7 +2,7 @@
 //!
 //! A [`Row`] is one such thing. It is done our way and the bare way, in turn, in one process: this machine is fast at one
 //! minute and slow at the next, and only what was measured side by side can be compared. The bare way, the *floor*, is the
-//! same calls of the engine on raw sockets with nothing of ours between ([`bare`]).
+//! same calls of the engine on raw sockets with nothing of ours between (`bare`).
 //!
 //! A new row is one more [`Pair`] in a module of its topic, and one more line in [`ROWS`].
 
@@ -126,11 +126,13 @@ pub fn measure(row: &Row, site: &Site) -> Result<Measured, Failure> {
 
 fn sample(row: &Row, site: &Site) -> Result<Measured, Failure> {
     let mut pair = (row.make)(site)?;
-    let (rounds, unheeded) = match site.scale() {
-        Scale::Full => (row.samples[0], 1),
-        Scale::Quick => (row.samples[1], 1),
-        Scale::Smoke => (1, 0),
+    let rounds = match site.scale() {
+        Scale::Full => row.samples[0],
+        Scale::Quick => row.samples[1],
+        Scale::Smoke => 1,
     };
+    // The first of ours also looks for orphans, and the first of either may find nothing in a cache.
+    let unheeded = usize::from(site.scale() != Scale::Smoke && pair.bytes().is_none());
     let mut measured = Measured {
         ours: Vec::new(),
         floor: Vec::new(),

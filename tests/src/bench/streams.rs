@@ -12,7 +12,7 @@ pub(super) const OUTPUT: Row = Row {
     ours: "1 GiB from `head -c`, 1 MiB of it kept (128 MiB with --quick)",
     floor: Some("the stream of the same exec, read in pieces of 64 KiB to its end"),
     promise: None,
-    samples: [5, 3],
+    samples: [3, 3],
     make: |site| {
         let sandbox = site.sandbox()?;
         let bytes = match site.scale() {
@@ -29,7 +29,7 @@ pub(super) const INPUT: Row = Row {
     ours: "64 MiB into `cat` and out again, all kept",
     floor: Some("the stream of the same exec, one thread that writes and one that reads"),
     promise: None,
-    samples: [9, 3],
+    samples: [7, 3],
     make: |site| {
         let sandbox = site.sandbox()?;
         let bytes = if site.scale() == Scale::Smoke { 4 } else { 64 } << 20;
