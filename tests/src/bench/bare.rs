@@ -140,14 +140,16 @@ impl Stream {
         }
     }
 
-    /// Writes from one thread and reads in another; gives the bytes of the stream.
-    pub(super) fn both_ways(self, input: &[u8]) -> Result<u64, Failure> {
+    /// Writes from one thread, and reads in another and keeps what comes, frames' headers and all.
+    pub(super) fn both_ways(mut self, input: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut out = self.socket.try_clone()?;
         std::thread::scope(|scope| {
             let writer = scope.spawn(move || out.write_all(input).and_then(|()| out.shutdown(Shutdown::Write)));
-            let count = self.drain();
+            let mut kept = Vec::new();
+            let read = self.socket.read_to_end(&mut kept);
             writer.join().map_err(|_| "the writer panicked")??;
-            count
+            read?;
+            Ok(kept)
         })
     }
 }
