@@ -1,6 +1,7 @@
 //! Everything that tests pocket-dock as a whole: the lab of real engines and what runs on it, the engines of our own that
 //! are scripted, simulated or replayed.
 
+pub mod bench;
 pub mod judge;
 pub mod lab;
 pub mod replay;

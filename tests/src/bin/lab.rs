@@ -3,11 +3,11 @@
 use std::env;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt as _;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use pocket_dock_tests::judge;
 use pocket_dock_tests::lab::{self, ENGINES, Engine, Error, Result, RunningEngine};
+use pocket_dock_tests::{bench, judge};
 
 const HELP: &str = "\
 cargo lab up     [--engine NAME]...            make what is missing and start the engines; load the test images
@@ -16,6 +16,8 @@ cargo lab status                               what there is, and how it is
 cargo lab check  [--engine NAME]...            use a container of each image on each running engine
 cargo lab shell  --engine NAME [-- COMMAND..]  a shell (or a command) where the engine runs
 cargo lab test   [--engine NAME]... [--full]   up, then the tests; --full: every runtime on every engine
+cargo lab bench  [--engine NAME]... [--row NAME]... [--quick] [--json FILE]
+                                               what we take for a thing beside what the bare engine takes for it
 
 Everything is kept in /var/lib/pocket-dock-lab, or in POCKET_DOCK_LAB_DIR. Packages come from this machine's own
 Debian mirror, or from POCKET_DOCK_LAB_MIRROR.";
@@ -41,8 +43,9 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Wish> {
     };
     while let Some(argument) = arguments.next() {
         match (wish.command.as_str(), argument.as_str()) {
-            ("shell", "--") => wish.rest = arguments.by_ref().collect(),
             (_, "--help" | "-h") => wish.command = "help".to_owned(),
+            ("bench", _) => wish.rest.push(argument),
+            ("shell", "--") => wish.rest = arguments.by_ref().collect(),
             ("down", "--purge") => wish.purge = true,
             ("test", "--full") => wish.full = true,
             ("up" | "down" | "check" | "shell" | "test", "--engine") => {
@@ -93,6 +96,7 @@ fn obey(wish: &Wish) -> Result<()> {
         "check" => check(&wish.engines),
         "shell" => shell(wish),
         "test" => test(wish),
+        "bench" => measure(&wish.rest),
         "help" | "--help" | "-h" => say(HELP),
         other => Err(Error::new(
             format!("there is no `cargo lab {other}`"),
@@ -203,6 +207,26 @@ fn test(wish: &Wish) -> Result<()> {
     judge::judge(&running, CASES_AT_ONCE, wish.full)
 }
 
+/// Builds the measuring program for release, and becomes it.
+fn measure(words: &[String]) -> Result<()> {
+    bench::Wish::parse(words.iter().cloned())?; // a mistake is told before the build, not after
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args([
+        "run",
+        "--release",
+        "--package",
+        "pocket-dock-tests",
+        "--bin",
+        "bench",
+        "--",
+    ]);
+    let cause = command.args(words).exec();
+    Err(Error::new(
+        format!("cargo could not be started: {cause}"),
+        "run this as `cargo lab bench`",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Wish, parse};
@@ -224,6 +248,10 @@ mod tests {
         assert_eq!(
             parsed("shell --engine docker-20 -- docker ps --all").unwrap().rest,
             ["docker", "ps", "--all"]
+        );
+        assert_eq!(
+            parsed("bench --quick --row run").unwrap().rest,
+            ["--quick", "--row", "run"]
         );
         assert_eq!(parsed("").unwrap().command, "help");
     }

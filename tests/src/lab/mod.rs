@@ -27,6 +27,7 @@ pub use check::check;
 pub use error::{Error, Result};
 pub use opinion::Outcome;
 pub use peer::{Peer, encode};
+pub(crate) use peer::{read_body, read_head};
 pub use place::home;
 
 /// Which family an engine is of.

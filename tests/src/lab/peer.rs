@@ -172,34 +172,46 @@ fn exactly(from: &mut impl Read, length: u64, body: &mut Vec<u8>) -> io::Result<
     }
 }
 
-fn read_answer(from: &mut impl BufRead) -> io::Result<(u16, Vec<u8>)> {
+/// What the head of an answer says about what follows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+/// Reads up to the blank line and nothing behind it.
+pub(crate) fn read_head(from: &mut impl BufRead) -> io::Result<Head> {
     let first = line(from)?;
     let status = first
         .strip_prefix("HTTP/1.")
         .and_then(|rest| rest.split(' ').nth(1))
         .and_then(|code| code.parse().ok());
-    let status: u16 = status.ok_or_else(|| malformed("the answer is not HTTP"))?;
-    let (mut length, mut chunked) = (None, false);
+    let mut head = Head {
+        status: status.ok_or_else(|| malformed("the answer is not HTTP"))?,
+        length: None,
+        chunked: false,
+    };
     loop {
         let header = line(from)?;
         let Some((name, value)) = header.split_once(':') else {
-            break;
+            return Ok(head);
         };
         if name.eq_ignore_ascii_case("content-length") {
-            length = Some(
-                value
-                    .trim()
-                    .parse()
-                    .map_err(|_| malformed("the Content-Length is no number"))?,
-            );
+            let length = value.trim().parse();
+            head.length = Some(length.map_err(|_| malformed("the Content-Length is no number"))?);
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            chunked = value.trim().eq_ignore_ascii_case("chunked");
+            head.chunked = value.trim().eq_ignore_ascii_case("chunked");
         }
     }
+}
+
+/// Reads the whole body that belongs to a head.
+pub(crate) fn read_body(head: &Head, from: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
-    match (status, length) {
+    match (head.status, head.length) {
         (204 | 304, _) => {}
-        _ if chunked => loop {
+        _ if head.chunked => loop {
             let size = line(from)?;
             let digits = size.split(';').next().unwrap_or_default().trim();
             let size = u64::from_str_radix(digits, 16).map_err(|_| malformed("a chunk has no size"))?;
@@ -216,7 +228,12 @@ fn read_answer(from: &mut impl BufRead) -> io::Result<(u16, Vec<u8>)> {
             from.read_to_end(&mut body)?;
         }
     }
-    Ok((status, body))
+    Ok(body)
+}
+
+fn read_answer(from: &mut impl BufRead) -> io::Result<(u16, Vec<u8>)> {
+    let head = read_head(from)?;
+    Ok((head.status, read_body(&head, from)?))
 }
 
 /// Percent-encodes everything that is not plainly harmless in a query.

@@ -1,0 +1,173 @@
+//! `cargo lab bench`: what pocket-dock takes for a thing, beside what the engine itself takes for it.
+//!
+//! A [`Row`] is one such thing. It is done our way and the bare way, in turn, in one process: this machine is fast at one
+//! minute and slow at the next, and only what was measured side by side can be compared. The bare way, the *floor*, is the
+//! same calls of the engine on raw sockets with nothing of ours between (`bare`).
+//!
+//! A new row is one more [`Pair`] in a module of its topic, and one more line in [`ROWS`].
+
+mod bare;
+mod commands;
+mod containers;
+mod engines;
+mod report;
+mod site;
+mod stats;
+mod streams;
+mod table;
+mod wish;
+
+use std::time::Duration;
+
+pub use engines::bring_up;
+pub use report::json;
+pub use site::Site;
+pub use stats::{Summary, ratio};
+pub use table::{head, legend, line};
+pub use wish::Wish;
+
+/// Why a row could not be measured.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How thorough a measurement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// For figures to be told.
+    Full,
+    /// Fewer samples, and an eighth of the output.
+    Quick,
+    /// Each row once, with little data: shows that it works, and nothing else.
+    Smoke,
+}
+
+/// One thing that is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What is measured of ours.
+    pub ours: &'static str,
+    /// What it is compared with, if there is anything.
+    pub floor: Option<&'static str>,
+    /// What an issue promises of ours.
+    pub promise: Option<Promise>,
+    /// How many samples of each, in full and quickly.
+    pub samples: [usize; 2],
+    /// Makes ready what the samples need.
+    pub make: for<'a> fn(&'a Site) -> Result<Box<dyn Pair + 'a>, Failure>,
+}
+
+/// What every sample of ours must hold to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    /// It takes less than this.
+    Under(Duration),
+}
+
+/// Ours and the floor of one row. What a sample needs before and after is done in the call and not counted.
+pub trait Pair {
+    /// How long it took our way.
+    ///
+    /// # Errors
+    /// If it failed, or gave something else than it should.
+    fn ours(&mut self) -> Result<Duration, Failure>;
+
+    /// How long it took the bare way.
+    ///
+    /// # Errors
+    /// As [`ours`](Self::ours); and always, for a row without a floor.
+    fn floor(&mut self) -> Result<Duration, Failure> {
+        Err("this row has no floor".into())
+    }
+
+    /// How many bytes a sample moves, where speed is what matters.
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Every row.
+pub const ROWS: &[Row] = &[
+    containers::CREATE,
+    commands::RUN,
+    containers::SHUTDOWN,
+    containers::SHUTDOWN_FORCE,
+    streams::OUTPUT,
+    streams::INPUT,
+    commands::KILL,
+];
+
+/// What was measured of one row on one engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Our samples, in the order in which they were taken.
+    pub ours: Vec<Duration>,
+    /// Those of the floor; empty if there is none.
+    pub floor: Vec<Duration>,
+    /// How many bytes each of them moved.
+    pub bytes: Option<u64>,
+}
+
+/// Time for what the last sample left behind before the next one begins: engines tidy up after they have answered, and
+/// a run of ours ends before its exec does.
+const REST: Duration = Duration::from_millis(150);
+
+/// Measures one row. Whatever becomes of it, nothing is left on the engine.
+///
+/// # Errors
+/// If a sample failed, or something of it could not be removed.
+pub fn measure(row: &Row, site: &Site) -> Result<Measured, Failure> {
+    let measured = sample(row, site);
+    let swept = site.sweep();
+    let measured = measured?;
+    swept?;
+    Ok(measured)
+}
+
+fn sample(row: &Row, site: &Site) -> Result<Measured, Failure> {
+    let mut pair = (row.make)(site)?;
+    let rounds = match site.scale() {
+        Scale::Full => row.samples[0],
+        Scale::Quick => row.samples[1],
+        Scale::Smoke => 1,
+    };
+    // The first of ours also looks for orphans, and the first of either may find nothing in a cache.
+    let unheeded = usize::from(site.scale() != Scale::Smoke && pair.bytes().is_none());
+    let mut measured = Measured {
+        ours: Vec::new(),
+        floor: Vec::new(),
+        bytes: pair.bytes(),
+    };
+    for round in 0..unheeded + rounds {
+        // Neither has the better place: whoever was second is first the next time.
+        for ours in [round % 2 == 0, round % 2 == 1] {
+            let (took, samples) = match (ours, row.floor) {
+                (true, _) => (pair.ours()?, &mut measured.ours),
+                (false, Some(_)) => (pair.floor()?, &mut measured.floor),
+                (false, None) => continue,
+            };
+            if round >= unheeded {
+                samples.push(took);
+            }
+            std::thread::sleep(REST);
+        }
+    }
+    Ok(measured)
+}
+
+fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(what().into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ROWS;
+
+    #[test]
+    fn names_are_unique_and_there_is_something_to_sample() {
+        for (at, row) in ROWS.iter().enumerate() {
+            assert!(ROWS[..at].iter().all(|other| other.name != row.name), "{}", row.name);
+            assert!(row.samples.iter().all(|count| *count > 0), "{}", row.name);
+        }
+    }
+}

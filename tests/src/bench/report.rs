@@ -1,0 +1,59 @@
+//! The same for programs.
+
+use serde_json::{Value, json};
+
+use super::{Measured, Promise, Row, Summary, ratio};
+
+/// One row on one engine: times in seconds.
+#[must_use]
+pub fn json(row: &Row, measured: &Measured) -> Value {
+    let side = |samples: &[std::time::Duration]| {
+        Summary::of(samples).map(|seen| {
+            json!({
+                "median": seen.median.as_secs_f64(),
+                "min": seen.min.as_secs_f64(),
+                "max": seen.max.as_secs_f64(),
+                "samples": samples.iter().map(std::time::Duration::as_secs_f64).collect::<Vec<_>>(),
+            })
+        })
+    };
+    let promise = row.promise.map(|promise| {
+        let Promise::Under(limit) = promise;
+        json!({ "under": limit.as_secs_f64(), "broken": promise.broken(&measured.ours) })
+    });
+    json!({
+        "row": row.name,
+        "ours": side(&measured.ours),
+        "floor": side(&measured.floor),
+        "ratio": ratio(&measured.ours, &measured.floor),
+        "bytes": measured.bytes,
+        "promise": promise,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json;
+    use crate::bench::{Measured, ROWS};
+    use std::time::Duration;
+
+    #[test]
+    fn says_everything_and_null_for_what_is_not_there() {
+        let row = ROWS.iter().find(|row| row.promise.is_some()).unwrap();
+        let measured = Measured {
+            ours: vec![
+                Duration::from_millis(500),
+                Duration::from_secs(2),
+                Duration::from_secs(1),
+            ],
+            floor: Vec::new(),
+            bytes: None,
+        };
+        let expected = serde_json::json!({
+            "row": row.name, "ratio": null, "bytes": null, "floor": null,
+            "ours": { "median": 1.0, "min": 0.5, "max": 2.0, "samples": [0.5, 2.0, 1.0] },
+            "promise": { "under": 1.0, "broken": 2 },
+        });
+        assert_eq!(json(row, &measured), expected);
+    }
+}

@@ -1,0 +1,124 @@
+//! Much data.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pocket_dock_blocking::{Command, Container};
+
+use super::{Failure, Pair, Row, Scale, Site, check};
+
+pub(super) const OUTPUT: Row = Row {
+    name: "output-1g",
+    ours: "1 GiB from `head -c`, 1 MiB of it kept (128 MiB with --quick)",
+    floor: Some("the stream of the same exec, read in pieces of 64 KiB to its end"),
+    promise: None,
+    samples: [3, 3],
+    make: |site| {
+        let sandbox = site.sandbox()?;
+        let bytes = match site.scale() {
+            Scale::Full => 1 << 30,
+            Scale::Quick => 128 << 20,
+            Scale::Smoke => 4 << 20,
+        };
+        Ok(Box::new(Output { site, sandbox, bytes }))
+    },
+};
+
+pub(super) const INPUT: Row = Row {
+    name: "input-64m",
+    ours: "64 MiB into `cat` and out again, all kept",
+    floor: Some("the stream of the same exec, one thread that writes, one that reads and keeps"),
+    promise: None,
+    samples: [7, 3],
+    make: |site| {
+        let sandbox = site.sandbox()?;
+        let bytes = if site.scale() == Scale::Smoke { 4 } else { 64 } << 20;
+        let data = noise(bytes);
+        Ok(Box::new(Input { site, sandbox, data }))
+    },
+};
+
+struct Output<'a> {
+    site: &'a Site,
+    sandbox: Container,
+    bytes: u64,
+}
+
+impl Pair for Output<'_> {
+    fn ours(&mut self) -> Result<Duration, Failure> {
+        let command = Command::from(format!("head -c {} /dev/zero", self.bytes)).output_limit(1 << 20);
+        let began = Instant::now();
+        let result = self.sandbox.run(command)?;
+        let took = began.elapsed();
+        let kept = (result.stdout.head.len() + result.stdout.tail.len()) as u64;
+        check(result.success() && kept + result.omitted_bytes() == self.bytes, || {
+            let omitted = result.omitted_bytes();
+            format!("exit code {}, {kept} bytes kept, {omitted} omitted", result.exit_code)
+        })?;
+        Ok(took)
+    }
+
+    fn floor(&mut self) -> Result<Duration, Failure> {
+        let line = format!("head -c {} /dev/zero", self.bytes);
+        let began = Instant::now();
+        let mut wire = self.site.wire()?;
+        let exec = wire.exec(self.sandbox.id(), false, &["/bin/sh", "-c", &line])?;
+        let count = wire.start(&exec)?.drain()?;
+        let took = began.elapsed();
+        check(count > self.bytes, || format!("{count} bytes came"))?;
+        Ok(took)
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        Some(self.bytes)
+    }
+}
+
+struct Input<'a> {
+    site: &'a Site,
+    sandbox: Container,
+    data: Bytes,
+}
+
+impl Pair for Input<'_> {
+    fn ours(&mut self) -> Result<Duration, Failure> {
+        let command = Command::argv(["cat"]).stdin(self.data.clone()).unlimited_output();
+        let began = Instant::now();
+        let result = self.sandbox.run(command)?;
+        let took = began.elapsed();
+        check(result.success() && result.stdout.head == self.data, || {
+            let back = result.stdout.head.len();
+            format!("exit code {}, {back} bytes came back, or others", result.exit_code)
+        })?;
+        Ok(took)
+    }
+
+    fn floor(&mut self) -> Result<Duration, Failure> {
+        let began = Instant::now();
+        let mut wire = self.site.wire()?;
+        let exec = wire.exec(self.sandbox.id(), true, &["cat"])?;
+        let kept = wire.start(&exec)?.both_ways(&self.data)?;
+        let took = began.elapsed();
+        check(kept.len() > self.data.len(), || {
+            format!("{} bytes came back", kept.len())
+        })?;
+        Ok(took)
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        Some(self.data.len() as u64)
+    }
+}
+
+/// Bytes without a pattern.
+fn noise(bytes: usize) -> Bytes {
+    let mut seed = 88_172_645_463_325_252_u64;
+    let mut data = Vec::with_capacity(bytes);
+    while data.len() < bytes {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        data.extend_from_slice(&seed.to_le_bytes());
+    }
+    data.into()
+}

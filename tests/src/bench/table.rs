@@ -1,0 +1,124 @@
+//! A table for people.
+
+use std::time::Duration;
+
+use super::{Measured, Promise, Row, Summary, ratio};
+
+/// The heading of one engine's table.
+#[must_use]
+pub fn head() -> String {
+    format!(
+        "{:<15} {:>3}  {:<31}  {:<31}  {:>5}  {}",
+        "ROW", "N", "OURS: MEDIAN (MIN..MAX)", "FLOOR: MEDIAN (MIN..MAX)", "RATIO", "PROMISE"
+    )
+}
+
+/// One row of it.
+#[must_use]
+pub fn line(row: &Row, measured: &Measured) -> String {
+    let cell = |samples| Summary::of(samples).map_or_else(|| "-".to_owned(), |seen| cell(seen, measured.bytes));
+    let ratio = ratio(&measured.ours, &measured.floor).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let promise = row.promise.map(|promise| kept(promise, &measured.ours));
+    let text = format!(
+        "{:<15} {:>3}  {:<31}  {:<31}  {ratio:>5}  {}",
+        row.name,
+        measured.ours.len(),
+        cell(&measured.ours),
+        cell(&measured.floor),
+        promise.unwrap_or_default()
+    );
+    text.trim_end().to_owned()
+}
+
+/// What is compared with what.
+#[must_use]
+pub fn legend(rows: &[&Row]) -> String {
+    let mut text =
+        "RATIO is the time of ours by that of the floor: over 1 is slower, also where a speed is shown.\n".to_owned();
+    for row in rows {
+        text += &format!("{:<15} ours:  {}\n", row.name, row.ours);
+        text += &format!("{:<15} floor: {}\n", "", row.floor.unwrap_or("none"));
+    }
+    text
+}
+
+fn cell(seen: Summary, bytes: Option<u64>) -> String {
+    let Some(bytes) = bytes else {
+        return format!("{} ({}..{})", time(seen.median), time(seen.min), time(seen.max));
+    };
+    let speed = |took: Duration| bytes as f64 / f64::from(1 << 20) / took.as_secs_f64();
+    // The longest time is the lowest speed.
+    format!(
+        "{:.0} MiB/s ({:.0}..{:.0})",
+        speed(seen.median),
+        speed(seen.max),
+        speed(seen.min)
+    )
+}
+
+fn time(took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    if seconds < 0.1 {
+        format!("{:.1} ms", seconds * 1e3)
+    } else if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.2} s")
+    }
+}
+
+fn kept(promise: Promise, samples: &[Duration]) -> String {
+    let Promise::Under(limit) = promise;
+    let limit = time(limit);
+    match promise.broken(samples) {
+        0 => format!("under {limit}: held in all {}", samples.len()),
+        broken => format!("under {limit}: BROKEN in {broken} of {}", samples.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{head, legend, line};
+    use crate::bench::{Measured, Promise, ROWS, Row};
+    use std::time::Duration;
+
+    const ROW: Row = Row {
+        name: "row",
+        promise: Some(Promise::Under(Duration::from_secs(1))),
+        ..ROWS[0]
+    };
+
+    fn measured(ours: &[u64], floor: &[u64], bytes: Option<u64>) -> Measured {
+        let all = |samples: &[u64]| samples.iter().copied().map(Duration::from_millis).collect();
+        Measured {
+            ours: all(ours),
+            floor: all(floor),
+            bytes,
+        }
+    }
+
+    #[test]
+    fn cells_stand_under_their_headings() {
+        let text = line(&ROW, &measured(&[30, 150, 2500], &[100], None));
+        assert_eq!(
+            text,
+            "row               3  150 ms (30.0 ms..2.50 s)         100 ms (100 ms..100 ms)           1.50  \
+             under 1.00 s: BROKEN in 1 of 3"
+        );
+        for (heading, cell) in [("OURS", "150 ms"), ("FLOOR", "100 ms"), ("PROMISE", "under")] {
+            assert_eq!(head().find(heading), text.find(cell), "{heading}");
+        }
+        assert!(line(&ROW, &measured(&[999], &[1], None)).ends_with("under 1.00 s: held in all 1"));
+    }
+
+    #[test]
+    fn data_has_a_speed_and_no_floor_is_a_dash() {
+        let row = Row { promise: None, ..ROW };
+        let text = line(&row, &measured(&[500, 1000, 2000], &[], Some(64 << 20)));
+        assert_eq!(
+            text,
+            "row               3  64 MiB/s (32..128)               -                                    -"
+        );
+        assert!(legend(&[&row]).contains("row             ours:  Engine::create\n"));
+    }
+}
