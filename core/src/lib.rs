@@ -5,6 +5,7 @@
 mod api;
 mod command;
 mod discovery;
+mod driving;
 mod engine_api;
 mod error;
 pub mod http;
@@ -23,6 +24,7 @@ pub mod stream;
 
 pub use api::{BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, Options};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
+pub use driving::{Driving, Reactor};
 pub use engine_api::EngineKind;
 pub use engine_api::image::ImageSummary;
 pub use error::{ContainerError, Error, ExecError, ImageError, SocketError};

@@ -21,21 +21,27 @@ struct Pool {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
+    /// Jobs that are being done.
+    busy: usize,
 }
 
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     jobs: VecDeque::new(),
     threads: 0,
     idle: 0,
+    busy: 0,
 });
 static MORE: Condvar = Condvar::new();
+/// There is nothing to do any more.
+static CALM: Condvar = Condvar::new();
 
 /// Drives an operation to its end without anyone waiting for it, and returns at once. For executors: a future that was
 /// dropped and whose operation says that something is [left to be undone](Op::abandon), and a container that was dropped.
 ///
 /// `link`, `socket` and `aside` are the connections of the operation, as far as they exist; a socket may be in blocking
 /// mode. At most 8 threads work on all such operations; they end when there is nothing to do. The end of the program does
-/// not wait for them: a container that was not removed by then removes itself, since its leash breaks.
+/// not wait for them, unless it is told to by [`wait_for_cleanup`]: a container that was not removed by then removes
+/// itself, since its leash breaks.
 ///
 /// An operation that fails is reported as a warning by `tracing`.
 pub fn finish_in_background<O: Op>(op: O, link: Link, socket: Option<UnixStream>, aside: Option<UnixStream>) {
@@ -50,6 +56,21 @@ pub fn finish_in_background<O: Op>(op: O, link: Link, socket: Option<UnixStream>
             tracing::warn!(%error, "cleaning up failed");
         }
     }));
+}
+
+/// Blocks until nothing is left of what futures, containers and engines that were dropped have to clean up in the
+/// background, or until the limit has passed. Returns whether nothing is left.
+///
+/// For the end of a program that uses an async runtime, after that runtime: without it the program may end before the
+/// background is done. Then containers remove themselves a little later, so it is needed only where they must be gone
+/// *before* the program is. Must not be called on a thread that runs an executor. Where calls block, a drop cleans up by
+/// itself, and this has nothing to wait for.
+pub fn wait_for_cleanup(limit: Duration) -> bool {
+    let working = |pool: &mut Pool| pool.busy > 0 || !pool.jobs.is_empty();
+    let (mut pool, _) = CALM
+        .wait_timeout_while(lock(), limit, working)
+        .unwrap_or_else(PoisonError::into_inner);
+    !working(&mut pool)
 }
 
 fn submit(job: Job) {
@@ -70,11 +91,16 @@ fn work() {
     let mut pool = lock();
     loop {
         if let Some(job) = pool.jobs.pop_front() {
+            pool.busy += 1;
             drop(pool);
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("an operation panicked while it cleaned up");
             }
             pool = lock();
+            pool.busy -= 1;
+            if pool.busy == 0 && pool.jobs.is_empty() {
+                CALM.notify_all();
+            }
             continue;
         }
         pool.idle += 1;

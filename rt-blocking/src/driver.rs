@@ -3,16 +3,14 @@
 //! A round writes what it can, reads once, and goes back to the operation, so that neither side's bytes pile up here and
 //! neither direction ever waits for the other. Only when nothing moved does the thread sleep, for exactly what is wanted.
 
-use std::io::{ErrorKind, Read as _};
-use std::net::Shutdown;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Endpoint, Error, Link, Need, Op, SocketError, Step};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-mod socket;
-pub(crate) use socket::connect;
+use crate::socket;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -81,7 +79,7 @@ impl Driver {
 
     fn dial(&mut self, at: &Endpoint, until: Instant) {
         self.socket = None;
-        match connect(at, until) {
+        match socket::connect_until(at, until) {
             Ok(socket) => {
                 self.socket = Some(socket);
                 self.readable = false; // nobody speaks before the request
@@ -152,16 +150,18 @@ impl Driver {
                     self.link.sent(count);
                     moved = true;
                 }
-                Err(ErrorKind::WouldBlock) => break,
-                Err(ErrorKind::Interrupted) => {}
-                Err(kind) => {
-                    self.link.end_sending(kind);
-                    return true;
-                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => break,
+                    ErrorKind::Interrupted => {}
+                    kind => {
+                        self.link.end_sending(kind);
+                        return true;
+                    }
+                },
             }
         }
         if self.link.take_finish() {
-            if let Err(error) = socket.shutdown(Shutdown::Write) {
+            if let Err(error) = socket::finish_sending(socket) {
                 self.link.end_sending(error.kind());
             }
             moved = true;
@@ -174,7 +174,7 @@ impl Driver {
         if self.link.is_eof() {
             return false;
         }
-        let Some(socket) = &mut self.socket else {
+        let Some(socket) = &self.socket else {
             self.link.end_received(Some(ErrorKind::NotConnected));
             return true;
         };
@@ -184,7 +184,7 @@ impl Driver {
         self.scratch.resize(READ_BYTES, 0);
         let space = self.link.space();
         let room = (space.capacity() - space.len()).clamp(1, READ_BYTES);
-        match socket.read(&mut self.scratch[..room]) {
+        match socket::receive(socket, &mut self.scratch[..room]) {
             Ok(0) => self.link.end_received(None),
             Ok(count) => {
                 space.extend_from_slice(&self.scratch[..count]);

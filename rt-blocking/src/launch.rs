@@ -55,7 +55,7 @@ fn launch(program: &Path, settings: Settings, limit: Duration) -> std::result::R
     let endpoint = Endpoint::unix(&socket);
     let until = Instant::now() + limit;
     loop {
-        if crate::driver::connect(&endpoint, until).is_ok() {
+        if crate::socket::connect_until(&endpoint, until).is_ok() {
             return Ok(Launched {
                 endpoint,
                 guard: Box::new(service),

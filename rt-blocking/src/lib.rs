@@ -24,6 +24,7 @@ mod build_context;
 mod driver;
 mod host;
 mod launch;
+mod socket;
 
 pub use build_context::BuildContext;
 pub use host::StdHost;

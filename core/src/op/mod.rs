@@ -156,11 +156,15 @@ pub struct Slot(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 impl Slot {
     /// Puts a connection in; the one before is closed.
     pub fn put(&self, connection: impl Any + Send) {
+        self.put_boxed(Box::new(connection));
+    }
+
+    pub(crate) fn put_boxed(&self, connection: Box<dyn Any + Send>) {
         let before = self
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .replace(Box::new(connection));
+            .replace(connection);
         drop(before);
     }
 

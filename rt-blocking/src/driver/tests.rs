@@ -1,4 +1,5 @@
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -151,16 +152,19 @@ fn a_full_queue_is_waited_for_until_the_deadline() {
     let listener = UnixListener::bind(&place.0).unwrap();
     rustix::net::listen(&listener, 0).unwrap();
     let at = Endpoint::unix(&place.0);
-    let first = connect(&at, Instant::now() + LONG).unwrap();
+    let first = socket::connect_until(&at, Instant::now() + LONG).unwrap();
     let begun = Instant::now();
     let limit = Duration::from_millis(100);
-    assert_eq!(connect(&at, begun + limit).unwrap_err(), ErrorKind::TimedOut);
+    assert_eq!(
+        socket::connect_until(&at, begun + limit).unwrap_err(),
+        ErrorKind::TimedOut
+    );
     assert!(begun.elapsed() >= limit && begun.elapsed() < Duration::from_secs(5));
     let accept = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(50));
         (listener.accept().unwrap(), listener)
     });
-    connect(&at, Instant::now() + LONG).unwrap();
+    socket::connect_until(&at, Instant::now() + LONG).unwrap();
     accept.join().unwrap();
     drop(first);
 }

@@ -1,0 +1,70 @@
+//! Container sandboxes on the Docker or Podman you already have, for smol, async-std and any other executor.
+//!
+//! ```no_run
+//! use pocket_dock_smol::{Command, ContainerSpec, Engine, Error};
+//!
+//! fn main() -> Result<(), Error> {
+//!     smol::block_on(async {
+//!         let engine = Engine::connect().await?;
+//!         let sandbox = engine.create(ContainerSpec::new("pocket-dock/minimal")).await?;
+//!         let hello = sandbox.run("echo hello from $(uname)");
+//!         let sum = sandbox.run(Command::lang("python", "print(sum(range(101)))"));
+//!         let (hello, sum) = smol::future::try_zip(hello, sum).await?;
+//!         print!("{}{}", hello.stdout_text(), sum.stdout_text());
+//!         sandbox.shutdown().await
+//!     })
+//! }
+//! ```
+//!
+//! Every call gives a [`Driving`], a future that is `Send` and does nothing until it is polled. Sockets and timers are
+//! those of `async-io`, which needs no executor of a certain kind: smol, async-std, `pollster`, or one of your own will do.
+//! A call that is dropped, because another one won a race or its time was over, cleans up: what that does is said at each
+//! call.
+//!
+//! Cleaning up never blocks a thread of the executor and does not need it: it is done by a few threads that exist only
+//! while there is something to do. A program that must not end before that calls [`wait_for_cleanup`] last of all.
+
+pub use pocket_dock_blocking::adapter::wait_for_cleanup;
+pub use pocket_dock_blocking::{BuildContext, StdHost};
+pub use pocket_dock_core as core;
+pub use pocket_dock_core::{
+    BuiltImage, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_OUTPUT_LIMIT, EngineKind, Error,
+    ExecError, ExecResult, ImageError, ImageSummary, KillReport, Language, Limits, Network, Options, Output,
+    ProtocolError, Signal, SocketError,
+};
+
+use std::sync::Arc;
+
+use pocket_dock_blocking::adapter;
+use pocket_dock_core::{Host, Link, Op, Runtime};
+
+mod reactor;
+
+/// Calls are futures on `async-io`, for any executor.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Smol;
+
+/// A container engine; see [`pocket_dock_core::Engine`].
+pub type Engine = pocket_dock_core::Engine<Smol>;
+
+/// A container; see [`pocket_dock_core::Container`]. Dropping it never blocks: it is removed in the background.
+pub type Container = pocket_dock_core::Container<Smol>;
+
+/// A call that is under way; see [`pocket_dock_core::Driving`].
+pub type Driving<O> = pocket_dock_core::Driving<O, Smol>;
+
+impl Runtime for Smol {
+    type Returns<O: Op> = Driving<O>;
+
+    fn drive<O: Op>(&self, op: O) -> Driving<O> {
+        Driving::new(*self, op)
+    }
+
+    fn finish<O: Op>(&self, op: O) {
+        adapter::finish_in_background(op, Link::default(), None, None);
+    }
+
+    fn host(&self) -> Arc<dyn Host> {
+        Arc::new(StdHost)
+    }
+}

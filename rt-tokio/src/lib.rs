@@ -1,0 +1,71 @@
+//! Container sandboxes on the Docker or Podman you already have, for tokio.
+//!
+//! ```no_run
+//! use pocket_dock_tokio::{Command, ContainerSpec, Engine, Error};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Error> {
+//!     let engine = Engine::connect().await?;
+//!     let sandbox = engine.create(ContainerSpec::new("pocket-dock/minimal")).await?;
+//!     let (hello, sum) = tokio::try_join!(
+//!         sandbox.run("echo hello from $(uname)"),
+//!         sandbox.run(Command::lang("python", "print(sum(range(101)))")),
+//!     )?;
+//!     print!("{}{}", hello.stdout_text(), sum.stdout_text());
+//!     sandbox.shutdown().await
+//! }
+//! ```
+//!
+//! Every call gives a [`Driving`], a future that is `Send` and does nothing until it is polled. It wants a runtime with
+//! I/O and time enabled, as `#[tokio::main]` and `Builder::enable_all` have them, of either flavor; elsewhere it ends with
+//! [`Error::Misuse`]. Under [`tokio::time::timeout`] or in a `select!`, a call that lost is dropped, and that cleans up:
+//! what it does is said at each call.
+//!
+//! Cleaning up never blocks a thread of the runtime and does not need it, so it works while the runtime shuts down too: it
+//! is done by a few threads that exist only while there is something to do. A program that must not end before that calls
+//! [`wait_for_cleanup`] last of all.
+
+pub use pocket_dock_blocking::adapter::wait_for_cleanup;
+pub use pocket_dock_blocking::{BuildContext, StdHost};
+pub use pocket_dock_core as core;
+pub use pocket_dock_core::{
+    BuiltImage, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_OUTPUT_LIMIT, EngineKind, Error,
+    ExecError, ExecResult, ImageError, ImageSummary, KillReport, Language, Limits, Network, Options, Output,
+    ProtocolError, Signal, SocketError,
+};
+
+use std::sync::Arc;
+
+use pocket_dock_blocking::adapter;
+use pocket_dock_core::{Host, Link, Op, Runtime};
+
+mod reactor;
+
+/// Calls are futures on tokio.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tokio;
+
+/// A container engine; see [`pocket_dock_core::Engine`].
+pub type Engine = pocket_dock_core::Engine<Tokio>;
+
+/// A container; see [`pocket_dock_core::Container`]. Dropping it never blocks: it is removed in the background.
+pub type Container = pocket_dock_core::Container<Tokio>;
+
+/// A call that is under way; see [`pocket_dock_core::Driving`].
+pub type Driving<O> = pocket_dock_core::Driving<O, Tokio>;
+
+impl Runtime for Tokio {
+    type Returns<O: Op> = Driving<O>;
+
+    fn drive<O: Op>(&self, op: O) -> Driving<O> {
+        Driving::new(*self, op)
+    }
+
+    fn finish<O: Op>(&self, op: O) {
+        adapter::finish_in_background(op, Link::default(), None, None);
+    }
+
+    fn host(&self) -> Arc<dyn Host> {
+        Arc::new(StdHost)
+    }
+}
