@@ -33,6 +33,6 @@ pub use link::Link;
 pub use op::{Ask, Endpoint, KillReport, Need, Op, Remove, Restart, Run, Shutdown, Slot, Step};
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, Output};
-pub use runtime::{Host, Launched, Owner, Runtime};
+pub use runtime::{Host, Owner, Runtime, Service};
 pub use signal::Signal;
 pub use spec::{ContainerSpec, Network};

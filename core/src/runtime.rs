@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::op::Op;
+use crate::op::{Endpoint, Op};
 
 /// A way to drive operations: blocking on a thread, or as futures of an executor.
 ///
@@ -37,13 +37,12 @@ pub trait Host: Send + Sync + fmt::Debug + 'static {
     /// The value of an environment variable; `None` if it is not set.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// Starts an engine that lives as long as what it returns, if there is a program that can: `podman system service`
-    /// on a socket of its own. `Ok(None)` if there is no such program. May block for seconds. An error says why a program
-    /// that is there did not work.
+    /// Begins to start an engine of our own, if there is a program that can: `podman system service` on a socket of its
+    /// own. `Ok(None)` if there is no such program. Must not block.
     ///
     /// # Errors
-    /// What the program said.
-    fn launch(&self) -> Result<Option<Launched>, String>;
+    /// Why a program that is there cannot be started.
+    fn launch(&self) -> Result<Option<Box<dyn Service>>, String>;
 
     /// The effective user id.
     fn user_id(&self) -> u32;
@@ -56,20 +55,17 @@ pub trait Host: Send + Sync + fmt::Debug + 'static {
     fn lives(&self, owner: &Owner) -> Option<bool>;
 }
 
-/// An engine that was started for us.
-pub struct Launched {
-    /// Where it listens.
-    pub endpoint: crate::op::Endpoint,
-    /// Ends it when dropped.
-    pub guard: Box<dyn std::any::Any + Send + Sync>,
-}
+/// An engine that is started for us, and ends with the last thing that needs it. It is asked again and again, so that
+/// nothing blocks. Dropping it ends it as well, without anyone who sees to it.
+pub trait Service: Send + Sync + fmt::Debug {
+    /// Where it listens; `None` as long as it does not yet. Must not block. Not called again after an answer.
+    ///
+    /// # Errors
+    /// Why it does not work, and what it said.
+    fn poll_start(&mut self) -> Result<Option<Endpoint>, String>;
 
-impl fmt::Debug for Launched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Launched")
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
-    }
+    /// Whether it has ended; the first call asks it to. Must not block.
+    fn poll_end(&mut self) -> bool;
 }
 
 /// A process, told apart from every other one that ever had its number on this machine.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use pocket_dock_core::{Host, Launched, Owner};
+use pocket_dock_core::{Host, Owner, Service};
 
 /// This process on this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,8 +25,8 @@ impl Host for StdHost {
         std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
     }
 
-    fn launch(&self) -> Result<Option<Launched>, String> {
-        crate::launch::podman()
+    fn launch(&self) -> Result<Option<Box<dyn Service>>, String> {
+        Ok(crate::launch::podman())
     }
 
     fn user_id(&self) -> u32 {

@@ -2,6 +2,13 @@
 //!
 //! The service listens in a directory of its own and ends with this process. A small shell script between the two holds
 //! a pipe from here: when that ends, be it by `kill -9`, the script ends the service and removes the directory.
+//!
+//! ```text
+//! Settings ──► Starting ──► Listening ──► Ending ──► Ended
+//!                  └── failed, or ──────────▲
+//!                      not wanted any more
+//! ```
+//! Nothing here blocks: whoever started it asks again a little later.
 
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -10,17 +17,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Endpoint, Host as _, Launched};
+use pocket_dock_core::{Endpoint, Host as _, Service};
 
 use crate::host::StdHost;
 
 mod settings;
-use settings::Settings;
+use settings::{Finding, Settings};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// The script kills the service 5 s after it asked it to end; this is a little later.
 const STOP_LIMIT: Duration = Duration::from_secs(7);
-const PAUSE: Duration = Duration::from_millis(20);
+/// The socket's name in the service's directory.
+const SOCKET: &str = "podman.sock";
 /// A socket's path has room for 107 bytes.
 const SOCKET_PATH: usize = 107;
 /// Of the service's own words, in an error.
@@ -29,61 +37,119 @@ const TAIL_LINES: usize = 15;
 const KEEPER: &str = include_str!("launch/keeper.sh");
 
 /// Starts `podman system service`, if there is a `podman`.
-pub(crate) fn podman() -> std::result::Result<Option<Launched>, String> {
-    on_path("podman")
-        .map(|program| launch(&program, settings::find(&program), START_LIMIT))
-        .transpose()
+pub(crate) fn podman() -> Option<Box<dyn Service>> {
+    let program = on_path("podman")?;
+    let settings = settings::find(&program);
+    Some(Box::new(Podman::new(program, settings, START_LIMIT)))
 }
 
-fn launch(program: &Path, settings: Settings, limit: Duration) -> std::result::Result<Launched, String> {
-    let dir = private_dir().map_err(|error| {
-        format!("no directory for its socket could be made: {error}; set XDG_RUNTIME_DIR to one of your own")
-    })?;
-    let socket = dir.join("podman.sock");
-    let (keeper, held) = match start(program, settings, &dir, &socket) {
-        Ok(started) => started,
-        Err(error) => {
-            drop(std::fs::remove_dir_all(&dir));
-            return Err(format!("{} could not be started: {error}", program.display()));
+/// The service, from when it is wanted until it has ended.
+#[derive(Debug)]
+struct Podman {
+    program: PathBuf,
+    limit: Duration,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Settings(Finding),
+    /// Gives up at that time.
+    Starting(Process, Instant),
+    Listening(Process),
+    Ending(Process),
+    Ended,
+}
+
+impl Podman {
+    fn new(program: PathBuf, settings: Finding, limit: Duration) -> Self {
+        Self {
+            program,
+            limit,
+            state: State::Settings(settings),
         }
-    };
-    let mut service = Service {
-        keeper,
-        held: Some(held),
-        dir,
-    };
-    let endpoint = Endpoint::unix(&socket);
-    let until = Instant::now() + limit;
-    loop {
-        if crate::socket::connect_until(&endpoint, until).is_ok() {
-            return Ok(Launched {
-                endpoint,
-                guard: Box::new(service),
-            });
-        }
-        let what = match service.keeper.try_wait() {
-            Ok(Some(status)) => format!("ended while it started ({status})"),
-            Err(error) => format!("cannot be waited for ({error})"),
-            Ok(None) if Instant::now() >= until => format!("did not listen within {limit:?}"),
-            Ok(None) => {
-                std::thread::sleep(PAUSE);
-                continue;
+    }
+
+    fn start(&self, settings: Settings) -> std::result::Result<Process, String> {
+        let dir = private_dir().map_err(|error| {
+            format!("no directory for its socket could be made: {error}; set XDG_RUNTIME_DIR to one of your own")
+        })?;
+        match start(&self.program, settings, &dir) {
+            Ok((keeper, held)) => Ok(Process {
+                keeper,
+                held: Some(held),
+                dir,
+                killed_at: None,
+            }),
+            Err(error) => {
+                drop(std::fs::remove_dir_all(&dir));
+                Err(format!("{} could not be started: {error}", self.program.display()))
             }
-        };
-        let said = tail(&service.dir.join("log"));
-        return Err(format!(
-            "`{} system service` {what}; mend what it says, or start an engine yourself. It said: {said}",
-            program.display()
-        ));
+        }
     }
 }
 
-fn start(program: &Path, settings: Settings, dir: &Path, socket: &Path) -> Result<(Child, ChildStdin)> {
+impl Service for Podman {
+    fn poll_start(&mut self) -> std::result::Result<Option<Endpoint>, String> {
+        match &mut self.state {
+            State::Settings(settings) => {
+                let Some(settings) = settings.poll() else {
+                    return Ok(None);
+                };
+                let process = self.start(settings)?;
+                self.state = State::Starting(process, Instant::now() + self.limit);
+                Ok(None)
+            }
+            State::Starting(process, until) => {
+                let endpoint = Endpoint::unix(process.dir.join(SOCKET));
+                if crate::socket::connect(&endpoint).is_ok() {
+                    if let State::Starting(process, _) = std::mem::replace(&mut self.state, State::Ended) {
+                        self.state = State::Listening(process);
+                    }
+                    return Ok(Some(endpoint));
+                }
+                let what = match process.keeper.try_wait() {
+                    Ok(Some(status)) => format!("ended while it started ({status})"),
+                    Err(error) => format!("cannot be waited for ({error})"),
+                    Ok(None) if Instant::now() >= *until => format!("did not listen within {:?}", self.limit),
+                    Ok(None) => return Ok(None),
+                };
+                Err(format!(
+                    "`{} system service` {what}; mend what it says, or start an engine yourself. It said: {}",
+                    self.program.display(),
+                    tail(&process.dir.join("log"))
+                ))
+            }
+            _ => Err("it has been started already".to_owned()),
+        }
+    }
+
+    fn poll_end(&mut self) -> bool {
+        loop {
+            self.state = match std::mem::replace(&mut self.state, State::Ended) {
+                State::Starting(mut process, _) | State::Listening(mut process) => {
+                    process.let_go();
+                    State::Ending(process)
+                }
+                State::Ending(mut process) => {
+                    if !process.has_ended() {
+                        self.state = State::Ending(process);
+                        return false;
+                    }
+                    State::Ended
+                }
+                State::Settings(_) | State::Ended => return true,
+            };
+        }
+    }
+}
+
+fn start(program: &Path, settings: Settings, dir: &Path) -> Result<(Child, ChildStdin)> {
     let log = std::fs::File::create(dir.join("log"))?;
     let mut command = Command::new("/bin/sh");
     command.args(["-c", KEEPER, "pocket-dock"]).args([dir, program]);
     command.args(settings.arguments).args(["system", "service", "--time=0"]);
-    command.arg(format!("unix://{}", socket.display()));
+    command.arg(format!("unix://{}", dir.join(SOCKET).display()));
     // With these it would be the client of another service, or report to somebody else's service manager.
     for name in [
         "CONTAINER_HOST",
@@ -144,7 +210,7 @@ fn private_dir() -> Result<PathBuf> {
         .flatten()
     {
         let dir = base.join(&name);
-        if dir.as_os_str().len() + "/podman.sock".len() > SOCKET_PATH {
+        if dir.as_os_str().len() + 1 + SOCKET.len() > SOCKET_PATH {
             last = Error::new(
                 ErrorKind::InvalidFilename,
                 format!("{} is too long for a socket", dir.display()),
@@ -159,20 +225,26 @@ fn private_dir() -> Result<PathBuf> {
     Err(last)
 }
 
-/// Ends the service when dropped.
+/// The script that keeps the service. Dropping it ends the service too, since the pipe ends.
 #[derive(Debug)]
-struct Service {
+struct Process {
     keeper: Child,
     held: Option<ChildStdin>,
     dir: PathBuf,
+    /// When it is killed, once it was told to end.
+    killed_at: Option<Instant>,
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
+impl Process {
+    fn let_go(&mut self) {
         drop(self.held.take()); // the script ends the service
-        let until = Instant::now() + STOP_LIMIT;
-        while matches!(self.keeper.try_wait(), Ok(None)) {
-            if Instant::now() >= until {
+        self.killed_at = Some(Instant::now() + STOP_LIMIT);
+    }
+
+    fn has_ended(&mut self) -> bool {
+        if matches!(self.keeper.try_wait(), Ok(None)) {
+            if self.killed_at.is_some_and(|at| Instant::now() >= at) {
+                self.killed_at = None;
                 tracing::warn!("Podman's service does not end, and is killed");
                 let group = i32::try_from(self.keeper.id())
                     .ok()
@@ -180,10 +252,8 @@ impl Drop for Service {
                 if let Some(group) = group {
                     let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
                 }
-                drop(self.keeper.wait());
-                break;
             }
-            std::thread::sleep(PAUSE);
+            return false;
         }
         match std::fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -191,6 +261,7 @@ impl Drop for Service {
             }
             _ => {}
         }
+        true
     }
 }
 

@@ -1,6 +1,5 @@
 //! A container engine.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +8,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::container::End;
-use super::{Container, hex};
-use crate::discovery;
+use super::{Connecting, Container, hex};
 use crate::engine_api::container::Marks;
 use crate::engine_api::image::{self, ImageSummary, Progress};
 use crate::engine_api::refusal::Subject;
 use crate::engine_api::{EngineKind, Target, json};
-use crate::error::{Error, ImageError, SocketError};
+use crate::error::{Error, ImageError};
 use crate::limits::Limits;
 use crate::link::Link;
-use crate::op::connect::{Candidate, Connect, Found};
+use crate::op::connect::Found;
 use crate::op::{Ask, Create, Endpoint, Op, Step};
-use crate::runtime::{Launched, Runtime};
+use crate::runtime::Runtime;
 use crate::spec::ContainerSpec;
 
 /// How long a build or the upload of an image may take.
@@ -29,9 +27,9 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 /// How to reach an engine, and what to expect of it.
 #[derive(Debug, Clone)]
 pub struct Options {
-    socket: Option<Endpoint>,
-    answer_limit: Duration,
-    limits: Limits,
+    pub(super) socket: Option<Endpoint>,
+    pub(super) answer_limit: Duration,
+    pub(super) limits: Limits,
 }
 
 impl Default for Options {
@@ -88,8 +86,6 @@ struct Inner<R> {
     target: Target,
     version: String,
     swept: AtomicBool,
-    /// Ends the engine, if it was started for us.
-    _launched: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl<R> fmt::Debug for Inner<R> {
@@ -107,7 +103,7 @@ impl<R: Runtime + Default> Engine<R> {
     /// of the `Engine`, which takes a second or two.
     ///
     /// # Errors
-    /// [`SocketError::Setting`] if a setting is of no use, [`SocketError::NoEngine`] with all that was tried.
+    /// [`crate::SocketError::Setting`] if a setting is of no use, [`crate::SocketError::NoEngine`] with all that was tried.
     pub fn connect() -> R::Returns<Connecting<R>> {
         Self::connect_with(R::default(), Options::new())
     }
@@ -116,12 +112,16 @@ impl<R: Runtime + Default> Engine<R> {
 impl<R: Runtime> Engine<R> {
     /// As [`connect`](Self::connect), on this runtime and with these options.
     pub fn connect_with(runtime: R, options: Options) -> R::Returns<Connecting<R>> {
-        let op = Connecting {
-            runtime: runtime.clone(),
-            options,
-            state: Search::Begin,
-        };
-        runtime.drive(op)
+        runtime.drive(Connecting::new(runtime.clone(), options))
+    }
+
+    pub(super) fn found(runtime: R, found: Found) -> Self {
+        Self(Arc::new(Inner {
+            runtime,
+            target: found.target,
+            version: found.version,
+            swept: AtomicBool::new(false),
+        }))
     }
 
     /// Docker or Podman.
@@ -299,91 +299,6 @@ pub struct BuiltImage {
     pub id: String,
     /// What the build printed.
     pub log: String,
-}
-
-/// Finds an engine.
-#[derive(Debug)]
-pub struct Connecting<R> {
-    runtime: R,
-    options: Options,
-    state: Search,
-}
-
-#[derive(Debug)]
-enum Search {
-    Begin,
-    Usual(Connect),
-    Launched(Connect, Option<Box<Launched>>),
-}
-
-impl<R: Runtime> Connecting<R> {
-    fn connect(&self, candidates: Vec<Candidate>) -> Connect {
-        Connect::new(candidates, self.options.limits.clone(), self.options.answer_limit)
-    }
-
-    fn engine(&self, found: Found, launched: Option<Box<Launched>>) -> Engine<R> {
-        Engine(Arc::new(Inner {
-            runtime: self.runtime.clone(),
-            target: found.target,
-            version: found.version,
-            swept: AtomicBool::new(false),
-            _launched: launched.map(|launched| launched.guard),
-        }))
-    }
-}
-
-impl<R: Runtime> Op for Connecting<R> {
-    type Output = Engine<R>;
-
-    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Engine<R>>, Error> {
-        loop {
-            match &mut self.state {
-                Search::Begin => {
-                    let candidates = match &self.options.socket {
-                        Some(endpoint) => vec![Candidate {
-                            endpoint: endpoint.clone(),
-                            setting: None,
-                        }],
-                        None => discovery::candidates(&*self.runtime.host())?,
-                    };
-                    self.state = Search::Usual(self.connect(candidates));
-                }
-                Search::Usual(connect) => match connect.poll(now, link) {
-                    Ok(Step::Need(need)) => return Ok(need.into()),
-                    Ok(Step::Done(found)) => return Ok(Step::Done(self.engine(found, None))),
-                    Err(Error::Socket(SocketError::NoEngine { mut tried })) => match self.runtime.host().launch() {
-                        Ok(Some(launched)) => {
-                            let candidate = Candidate {
-                                endpoint: launched.endpoint.clone(),
-                                setting: None,
-                            };
-                            let connect = self.connect(vec![candidate]);
-                            self.state = Search::Launched(connect, Some(Box::new(launched)));
-                        }
-                        Ok(None) => {
-                            tried.push((
-                                "podman system service".to_owned(),
-                                "there is no podman program".to_owned(),
-                            ));
-                            return Err(SocketError::NoEngine { tried }.into());
-                        }
-                        Err(why) => {
-                            tried.push(("podman system service".to_owned(), why));
-                            return Err(SocketError::NoEngine { tried }.into());
-                        }
-                    },
-                    Err(error) => return Err(error),
-                },
-                Search::Launched(connect, launched) => match connect.poll(now, link)? {
-                    Step::Need(need) => return Ok(need.into()),
-                    Step::Done(found) => {
-                        let launched = launched.take();
-                        return Ok(Step::Done(self.engine(found, launched)));
-                    }
-                },
-            }
-        }
-    }
 }
 
 /// Makes a container.

@@ -1,10 +1,12 @@
 //! What users hold: generic over the runtime, and written once.
 
+mod connecting;
 mod container;
 mod engine;
 
+pub use connecting::Connecting;
 pub use container::{Container, ContainerState, Ending};
-pub use engine::{BuiltImage, Connecting, Creating, Engine, Options};
+pub use engine::{BuiltImage, Creating, Engine, Options};
 
 /// 128 bits as 32 hex digits.
 fn hex(bytes: [u8; 16]) -> String {

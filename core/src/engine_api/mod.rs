@@ -3,6 +3,7 @@
 //! Docker and Podman differ in statuses, texts and keys. What is decided by status class and parsed error is decided in
 //! [`refusal`]; every field of an answer is optional, and `null` is an empty list.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,11 @@ impl std::fmt::Display for EngineKind {
 
 /// An engine that answered a ping: where, which, and how to speak to it.
 #[derive(Debug, Clone)]
-pub(crate) struct Target(Arc<Inner>);
+pub(crate) struct Target {
+    inner: Arc<Inner>,
+    /// Lives as long as anything may have to be asked of the engine.
+    _keeper: Option<Arc<dyn Any + Send + Sync>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -58,34 +63,45 @@ impl Target {
         limits: Limits,
         answer_limit: Duration,
     ) -> Self {
-        Self(Arc::new(Inner {
-            endpoint,
-            kind,
-            prefix,
-            limits,
-            answer_limit,
-        }))
+        Self {
+            inner: Arc::new(Inner {
+                endpoint,
+                kind,
+                prefix,
+                limits,
+                answer_limit,
+            }),
+            _keeper: None,
+        }
+    }
+
+    /// Holds on to what keeps the engine running.
+    pub(crate) fn kept_by(self, keeper: Arc<dyn Any + Send + Sync>) -> Self {
+        Self {
+            _keeper: Some(keeper),
+            ..self
+        }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.0.endpoint
+        &self.inner.endpoint
     }
 
     pub(crate) fn kind(&self) -> EngineKind {
-        self.0.kind
+        self.inner.kind
     }
 
     /// The version prefix of every path, such as `/v1.44`.
     pub(crate) fn prefix(&self) -> &str {
-        &self.0.prefix
+        &self.inner.prefix
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.inner.limits
     }
 
     pub(crate) fn answer_limit(&self) -> Duration {
-        self.0.answer_limit
+        self.inner.answer_limit
     }
 }
 

@@ -82,7 +82,7 @@ impl<T: Send + 'static> Op for Ask<T> {
     }
 }
 
-pub(super) fn after_the_end() -> Error {
+pub(crate) fn after_the_end() -> Error {
     Error::misuse("an operation was polled after its end: a driver must drop it then")
 }
 

@@ -35,6 +35,7 @@ pub(crate) mod run;
 pub(crate) mod shutdown;
 
 pub use ask::Ask;
+pub(crate) use ask::after_the_end;
 pub(crate) use create::{Create, Created};
 pub use kill_tree::KillReport;
 pub use remove::Remove;

@@ -10,12 +10,13 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::{PAUSE, on_path};
+use super::on_path;
 
 /// Where the settings are kept. They outlive the service, since Podman reads them again when a container ends.
 const DIR: &str = "/run/pocket-dock";
@@ -30,32 +31,58 @@ pub(super) struct Settings {
     pub(super) environment: Vec<(&'static str, OsString)>,
 }
 
-/// What this machine needs.
-pub(super) fn find(podman: &Path) -> Settings {
+/// What this machine needs. It may have to be asked again, until Podman has said its version.
+#[derive(Debug, Default)]
+pub(super) struct Finding {
+    found: Settings,
+    /// The files of settings, where Podman's version decides what is done about limits.
+    pending: Option<(Version, Vec<(PathBuf, String)>)>,
+}
+
+/// Begins to find out what this machine needs.
+pub(super) fn find(podman: &Path) -> Finding {
     let mut found = Settings::default();
     let files = files();
     if is_hybrid(&text("/proc/self/mountinfo")) && !mentions(&files, "runtime") && on_path("runc").is_some() {
         found.arguments = vec!["--runtime", "runc"];
     }
-    if !cannot_raise_limits(&text("/proc/self/status")) || mentions(&files, "default_ulimits") {
-        return found;
+    let wanted = cannot_raise_limits(&text("/proc/self/status")) && !mentions(&files, "default_ulimits");
+    let pending = wanted.then(|| (Version::ask(podman), files));
+    Finding { found, pending }
+}
+
+impl Finding {
+    /// What this machine needs, once it is known; only once. Never blocks.
+    pub(super) fn poll(&mut self) -> Option<Settings> {
+        if let Some((version, files)) = &mut self.pending {
+            let Poll::Ready(version) = version.poll() else {
+                return None;
+            };
+            self.found.environment.extend(limits_for(version, files));
+        }
+        self.pending = None;
+        Some(std::mem::take(&mut self.found))
     }
-    let (variable, settings) = if version(podman).is_some_and(|version| version < MERGES) {
-        let [(_, only)] = files.as_slice() else { return found };
+}
+
+/// The setting for this version of Podman that gives containers the limits that we have.
+fn limits_for(version: Option<(u32, u32)>, files: &[(PathBuf, String)]) -> Option<(&'static str, OsString)> {
+    let (variable, settings) = if version.is_some_and(|version| version < MERGES) {
+        let [(_, only)] = files else { return None };
         ("CONTAINERS_CONF", with_limits(only, &limits()))
     } else {
         ("CONTAINERS_CONF_OVERRIDE", with_limits("", &limits()))
     };
     if std::env::var_os(variable).is_some() {
-        return found;
+        return None;
     }
     match keep(&settings) {
-        Ok(path) => found.environment.push((variable, path.into())),
+        Ok(path) => Some((variable, path.into())),
         Err(error) => {
             tracing::warn!(%error, "Podman's limits for containers cannot be set, so it may refuse to start any");
+            None
         }
     }
-    found
 }
 
 fn text(path: impl AsRef<Path>) -> String {
@@ -178,26 +205,48 @@ fn keep(settings: &str) -> io::Result<PathBuf> {
 }
 
 /// What `podman --version` says, if it says so soon.
-fn version(podman: &Path) -> Option<(u32, u32)> {
-    let mut command = Command::new(podman);
-    command
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().ok()?;
-    let until = Instant::now() + VERSION_LIMIT;
-    while matches!(child.try_wait(), Ok(None)) {
-        if Instant::now() >= until {
-            drop(child.kill());
-            drop(child.wait());
-            return None;
+#[derive(Debug)]
+struct Version {
+    /// None if it could not be started.
+    child: Option<Child>,
+    until: Instant,
+}
+
+impl Version {
+    fn ask(podman: &Path) -> Self {
+        let mut command = Command::new(podman);
+        command
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        Self {
+            child: command.spawn().ok(),
+            until: Instant::now() + VERSION_LIMIT,
         }
-        std::thread::sleep(PAUSE);
     }
-    let mut said = [0; 256];
-    let count = child.stdout.take()?.read(&mut said).ok()?;
-    parse_version(&String::from_utf8_lossy(&said[..count]))
+
+    fn poll(&mut self) -> Poll<Option<(u32, u32)>> {
+        let Some(child) = &mut self.child else {
+            return Poll::Ready(None);
+        };
+        if matches!(child.try_wait(), Ok(None)) {
+            let late = Instant::now() >= self.until;
+            return if late { Poll::Ready(None) } else { Poll::Pending };
+        }
+        let mut said = [0; 256];
+        let count = child.stdout.take().and_then(|mut out| out.read(&mut said).ok());
+        Poll::Ready(parse_version(&String::from_utf8_lossy(&said[..count.unwrap_or(0)])))
+    }
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            drop(child.kill());
+            drop(child.wait()); // nothing that was killed is waited for long
+        }
+    }
 }
 
 fn parse_version(said: &str) -> Option<(u32, u32)> {
@@ -246,6 +295,6 @@ mod tests {
         assert_eq!(parse_version("podman version 4.3.1\n"), Some((4, 3)));
         assert_eq!(parse_version("podman version 5.8.6"), Some((5, 8)));
         assert_eq!(parse_version(""), None);
-        assert_eq!(version(Path::new("/nonexistent")), None);
+        assert_eq!(Version::ask(Path::new("/nonexistent")).poll(), Poll::Ready(None));
     }
 }

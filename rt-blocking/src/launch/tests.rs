@@ -2,6 +2,9 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 
+/// As long as a test is patient between two questions.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A program that stands in for Podman.
 struct Fake {
     dir: PathBuf,
@@ -17,6 +20,14 @@ impl Fake {
         std::fs::write(&program, text).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         Self { dir, program }
+    }
+
+    fn service(&self, limit: Duration) -> Podman {
+        Podman::new(self.program.clone(), Finding::default(), limit)
+    }
+
+    fn start(&self, dir: &Path) -> (Child, ChildStdin) {
+        start(&self.program, Settings::default(), dir).unwrap()
     }
 
     fn pid(&self) -> rustix::process::Pid {
@@ -49,48 +60,105 @@ fn gone(pid: rustix::process::Pid) -> bool {
     true
 }
 
+/// Asks until it has started, and sees that no question blocks.
+fn started(service: &mut Podman) -> std::result::Result<Endpoint, String> {
+    loop {
+        let asked = Instant::now();
+        let answer = service.poll_start();
+        assert!(asked.elapsed() < Duration::from_secs(1), "it blocked");
+        match answer {
+            Ok(Some(endpoint)) => return Ok(endpoint),
+            Ok(None) => std::thread::sleep(PAUSE),
+            Err(why) => return Err(why),
+        }
+    }
+}
+
+/// How often it had to be asked to end.
+fn end(service: &mut Podman) -> usize {
+    let mut asked = 1;
+    while !service.poll_end() {
+        std::thread::sleep(PAUSE);
+        asked += 1;
+    }
+    asked
+}
+
+fn dir(service: &Podman) -> PathBuf {
+    match &service.state {
+        State::Starting(process, _) | State::Listening(process) | State::Ending(process) => process.dir.clone(),
+        State::Settings(_) | State::Ended => panic!("it is not there"),
+    }
+}
+
 #[test]
 fn a_service_that_ends_at_once_is_quoted() {
     let fake = Fake::new("echo 'no space left on device' >&2; exit 125");
-    let error = launch(&fake.program, Settings::default(), START_LIMIT).unwrap_err();
+    let mut service = fake.service(START_LIMIT);
+    let error = started(&mut service).unwrap_err();
     assert!(
         error.contains("125") && error.contains("no space left on device"),
         "{error}"
     );
+    let dir = dir(&service);
+    end(&mut service);
+    assert!(!dir.exists());
 }
 
 #[test]
 fn a_service_that_never_listens_is_given_up_and_ended() {
     let fake = Fake::new("echo waiting; exec sleep 600");
-    let error = launch(&fake.program, Settings::default(), Duration::from_millis(300)).unwrap_err();
+    let mut service = fake.service(Duration::from_millis(300));
+    let error = started(&mut service).unwrap_err();
     assert!(error.contains("300ms") && error.contains("waiting"), "{error}");
-    assert!(gone(fake.pid()));
+    let dir = dir(&service);
+    end(&mut service);
+    assert!(gone(fake.pid()) && !dir.exists());
 }
 
 #[test]
-fn a_service_ends_with_its_guard() {
+fn a_service_ends_when_it_is_asked_to() {
     let fake = Fake::new("exec sleep 600");
-    let dir = private_dir().unwrap();
-    let socket = dir.join("podman.sock");
-    let (keeper, held) = start(&fake.program, Settings::default(), &dir, &socket).unwrap();
-    let service = Service {
-        keeper,
-        held: Some(held),
-        dir: dir.clone(),
-    };
-    let listener = UnixListener::bind(&socket).unwrap();
-    let pid = fake.pid();
+    let mut service = fake.service(START_LIMIT);
+    while !matches!(service.state, State::Starting(..)) {
+        assert_eq!(service.poll_start(), Ok(None));
+    }
+    let listener = UnixListener::bind(dir(&service).join(SOCKET)).unwrap();
+    let endpoint = started(&mut service).unwrap();
+    let (pid, dir) = (fake.pid(), dir(&service));
+    assert_eq!(endpoint, Endpoint::unix(dir.join(SOCKET)));
     assert!(rustix::process::test_kill_process(pid).is_ok());
-    drop(service);
+    assert!(end(&mut service) > 1, "it was waited for, or was never there");
     assert!(gone(pid) && !dir.exists());
+    assert!(service.poll_end());
     drop(listener);
+}
+
+#[test]
+fn a_service_that_is_dropped_ends_by_itself() {
+    let fake = Fake::new("exec sleep 600");
+    let mut service = fake.service(START_LIMIT);
+    let pid = {
+        while !matches!(service.state, State::Starting(..)) {
+            assert_eq!(service.poll_start(), Ok(None));
+        }
+        fake.pid()
+    };
+    let dir = dir(&service);
+    drop(service);
+    assert!(gone(pid));
+    let until = Instant::now() + Duration::from_secs(5);
+    while dir.exists() {
+        assert!(Instant::now() < until, "its directory is left");
+        std::thread::sleep(PAUSE);
+    }
 }
 
 #[test]
 fn a_service_ends_when_the_pipe_ends_and_nobody_waits() {
     let fake = Fake::new("exec sleep 600");
     let dir = private_dir().unwrap();
-    let (mut keeper, held) = start(&fake.program, Settings::default(), &dir, &dir.join("podman.sock")).unwrap();
+    let (mut keeper, held) = fake.start(&dir);
     let pid = fake.pid();
     drop(held);
     keeper.wait().unwrap();
@@ -106,7 +174,7 @@ fn a_service_ends_when_the_pipe_ends_and_nobody_waits() {
 fn a_service_that_will_not_end_is_killed() {
     let fake = Fake::new("trap '' TERM; sleep 600 & while :; do wait; sleep 1; done");
     let dir = private_dir().unwrap();
-    let (mut keeper, held) = start(&fake.program, Settings::default(), &dir, &dir.join("podman.sock")).unwrap();
+    let (mut keeper, held) = fake.start(&dir);
     let pid = fake.pid();
     std::thread::sleep(Duration::from_millis(200));
     drop(held);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use pocket_dock_core::{Host, Launched, Owner};
+use pocket_dock_core::{Host, Owner, Service};
 
 use super::locked;
 
@@ -57,7 +57,7 @@ impl Host for FakeHost {
         self.variables.get(name).cloned()
     }
 
-    fn launch(&self) -> Result<Option<Launched>, String> {
+    fn launch(&self) -> Result<Option<Box<dyn Service>>, String> {
         Ok(None)
     }
 
