@@ -369,3 +369,6 @@ impl Drop for Scratch {
         let _ = SCRATCH.try_with(|cell| cell.set(memory));
     }
 }
+
+#[cfg(test)]
+mod tests;

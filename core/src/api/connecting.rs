@@ -197,3 +197,6 @@ impl Op for Release {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;
