@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pocket_dock_tests::lab;
-use pocket_dock_tests::suite::{Adapter, Bench, Blocking, FULL, cases, is_covered};
+use pocket_dock_tests::suite::{
+    Adapter, AsyncStd, Bench, Blocking, FULL, Smol, Tokio, TokioThreads, cases, is_covered,
+};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    let added = add(&mut trials, Blocking);
-    if let Err(error) = added {
+    if let Err(error) = add_all(&mut trials) {
         eprintln!("an engine cannot be tried: {error}");
         return ExitCode::FAILURE;
     }
@@ -19,6 +20,15 @@ fn main() -> ExitCode {
         eprintln!("no engine of the lab is up: run `cargo lab test`, or `cargo lab up` first");
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn add_all(trials: &mut Vec<Trial>) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("tokio: {error}");
+    add(trials, Blocking)?;
+    add(trials, Tokio::new().map_err(failed)?)?;
+    add(trials, TokioThreads::new().map_err(failed)?)?;
+    add(trials, Smol)?;
+    add(trials, AsyncStd)
 }
 
 /// Adds the suite on one runtime, on every engine on which it is to be tried.

@@ -4,6 +4,7 @@ mod adapter;
 mod clients;
 mod commands;
 mod containers;
+mod executors;
 mod faults;
 
 use std::fmt::Debug;
@@ -14,6 +15,7 @@ use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Run
 use crate::lab::{self, Peer};
 
 pub use adapter::{Adapter, Blocking, Call};
+pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
 
 /// Why a case failed.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
