@@ -82,8 +82,8 @@ pub trait Reactor: Send + Unpin + 'static {
     /// What the system said.
     fn finish_sending(&self, socket: &mut Self::Socket) -> Result<(), ErrorKind>;
 
-    /// What is kept of a connection that [outlives its call](Need::Keep), and closes it when dropped: at best without the
-    /// runtime, which may end before it.
+    /// What is kept of a connection that [outlives its call](Need::Keep), and closes it when dropped: at best without
+    /// the runtime, which may end before it.
     fn keep(&self, socket: Self::Socket) -> Box<dyn std::any::Any + Send> {
         Box::new(socket)
     }
@@ -108,7 +108,8 @@ pub trait Reactor: Send + Unpin + 'static {
 /// A call that is under way, on an async runtime. It does nothing until it is polled.
 ///
 /// Dropping it before its end abandons the call. What that means is said at each call; in general nothing that the call
-/// began is left behind: it is undone in the background, and the drop itself never blocks.
+/// began is left behind: it is undone in the background, by way of [`Reactor::take_over`], and the drop itself never
+/// blocks.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Driving<O: Op, R: Reactor> {
     reactor: R,
@@ -346,8 +347,8 @@ impl<O: Op, R: Reactor> Active<O, R> {
     }
 }
 
-/// Bytes on their way into a link: one piece of memory for all futures that a thread polls. Without `unsafe` nothing can
-/// be read into room that was not zeroed, and each future would hold 64 KiB only to wait for the first byte.
+/// Bytes on their way into a link: one piece of memory for all futures that a thread polls. Without `unsafe` nothing
+/// can be read into room that was not zeroed, and each future would hold 64 KiB only to wait for the first byte.
 struct Scratch(Vec<u8>);
 
 thread_local! {

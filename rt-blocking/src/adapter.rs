@@ -1,10 +1,10 @@
 //! For those who write an adapter for another runtime: the parts that are the same for all of them.
 //!
 //! An adapter implements [`Runtime`](pocket_dock_core::Runtime), an async one by way of
-//! [`Reactor`](pocket_dock_core::Reactor). [`StdHost`](crate::StdHost) is its host, [`finish_in_background`] ends what a
-//! dropped future or a dropped container leaves behind, [`connect`], [`send`], [`receive`] and [`finish_sending`] do with a
-//! socket what a runtime may not do by itself, and [`drive`] is the model of a driver, in case an operation is to be driven
-//! on a thread of its own.
+//! [`Reactor`](pocket_dock_core::Reactor). [`StdHost`](crate::StdHost) is its host, [`finish_in_background`] ends what
+//! a dropped future or a dropped container leaves behind, [`connect`], [`send`], [`receive`] and [`finish_sending`] do
+//! with a socket what a runtime may not do by itself, and [`drive`] is the model of a driver, in case an operation is
+//! to be driven on a thread of its own.
 
 pub use crate::background::{finish_in_background, wait_for_cleanup};
 pub use crate::driver::drive;

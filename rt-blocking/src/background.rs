@@ -36,12 +36,13 @@ static MORE: Condvar = Condvar::new();
 static CALM: Condvar = Condvar::new();
 
 /// Drives an operation to its end without anyone waiting for it, and returns at once. For executors: a future that was
-/// dropped and whose operation says that something is [left to be undone](Op::abandon), and a container that was dropped.
+/// dropped and whose operation says that something is [left to be undone](Op::abandon), and a container that was
+/// dropped.
 ///
 /// `link`, `socket` and `aside` are the connections of the operation, as far as they exist; a socket may be in blocking
-/// mode. At most 8 threads work on all such operations; they end when there is nothing to do. The end of the program does
-/// not wait for them, unless it is told to by [`wait_for_cleanup`]: a container that was not removed by then removes
-/// itself, since its leash breaks.
+/// mode. At most 8 threads work on all such operations; they end when there is nothing to do. The end of the program
+/// does not wait for them, unless it is told to by [`wait_for_cleanup`]: a container that was not removed by then
+/// removes itself, since its leash breaks.
 ///
 /// An operation that fails is reported as a warning by `tracing`.
 pub fn finish_in_background<O: Op>(op: O, link: Link, socket: Option<UnixStream>, aside: Option<UnixStream>) {

@@ -19,9 +19,11 @@ use crate::spec::ContainerSpec;
 
 /// A container that is ours: it ends with this value, and with this program, however that ends.
 ///
-/// Dropping it kills and removes it: at once where calls block (0.1 s as a rule), in the background elsewhere.
-/// [`shutdown`](Self::shutdown) does the same in order and says if it failed. All calls may be made from several threads
-/// at a time.
+/// Dropping it kills and removes it. Where calls block, that is done when the drop returns (0.1 s as a rule). Elsewhere
+/// the drop does not block, on whatever thread and even while the runtime shuts down: the removal is done in the
+/// background, and a program that ends before that leaves it to the container itself, a little later.
+/// [`shutdown`](Self::shutdown) does the same in order and says if it failed. All calls may be made from several
+/// threads at a time.
 #[derive(Debug)]
 pub struct Container<R: Runtime> {
     engine: Engine<R>,
@@ -112,12 +114,15 @@ impl<R: Runtime> Container<R> {
         &self.engine
     }
 
-    /// Runs a command and waits until it ends. What it left in the background is not waited for, and lives on. A command
-    /// that fails is no error: look at the exit code.
+    /// Runs a command and waits until it ends. What it left in the background is not waited for, and lives on. A
+    /// command that fails is no error: look at the exit code.
+    ///
+    /// A future of it that is dropped before its end kills the command in the background, with all its processes, as a
+    /// time limit does: within a second as a rule. One that was not started yet never is.
     ///
     /// # Errors
-    /// [`crate::ExecError`] if it could not be started, or its end is unknown; [`crate::ContainerError`] if the container
-    /// is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
+    /// [`crate::ExecError`] if it could not be started, or its end is unknown; [`crate::ContainerError`] if the
+    /// container is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
     pub fn run(&self, command: impl Into<Command>) -> R::Returns<Run> {
         let id = hex(self.engine.runtime().host().entropy());
         self.engine
@@ -126,6 +131,8 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Asks the engine how it is.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
     ///
     /// # Errors
     /// [`crate::ContainerError::Gone`].
@@ -147,6 +154,8 @@ impl<R: Runtime> Container<R> {
 
     /// Freezes all its processes.
     ///
+    /// A future of it that is dropped before its end may or may not have done it.
+    ///
     /// # Errors
     /// [`crate::ContainerError`]; [`Error::Refused`] if it is paused already.
     pub fn pause(&self) -> R::Returns<Ask<()>> {
@@ -155,6 +164,8 @@ impl<R: Runtime> Container<R> {
 
     /// Lets its processes go on.
     ///
+    /// A future of it that is dropped before its end may or may not have done it.
+    ///
     /// # Errors
     /// [`crate::ContainerError`]; [`Error::Refused`] if it is not paused.
     pub fn unpause(&self) -> R::Returns<Ask<()>> {
@@ -162,6 +173,8 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Sends a signal to its main process.
+    ///
+    /// A future of it that is dropped before its end may or may not have sent it.
     ///
     /// # Errors
     /// [`crate::ContainerError`].
@@ -223,6 +236,8 @@ impl<R: Runtime> Container<R> {
     /// Waits until its main process ends, however long that takes, and gives its exit code. The container then removes
     /// itself.
     ///
+    /// A future of it that is dropped before its end waits no longer, and changes nothing.
+    ///
     /// # Errors
     /// [`crate::ContainerError::Gone`] if it is gone already.
     pub fn wait(&self) -> R::Returns<Ask<i64>> {
@@ -239,6 +254,8 @@ impl<R: Runtime> Container<R> {
     /// Tells the main process to end (SIGTERM), kills it after the spec's grace, and sees that the container is gone.
     /// Done already, it is done.
     ///
+    /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
+    ///
     /// # Errors
     /// [`crate::ContainerError::StillThere`] and those of the connection.
     pub fn shutdown(&self) -> R::Returns<Ending> {
@@ -252,6 +269,8 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Kills everything in it and sees that it is gone. Done already, it is done.
+    ///
+    /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
     ///
     /// # Errors
     /// [`crate::ContainerError::StillThere`] and those of the connection.

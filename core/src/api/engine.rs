@@ -99,11 +99,15 @@ impl<R> fmt::Debug for Inner<R> {
 
 impl<R: Runtime + Default> Engine<R> {
     /// Finds an engine: the one that `POCKET_DOCK_SOCKET`, `DOCKER_HOST` or `CONTAINER_HOST` names, or the first that
-    /// answers at the usual places. Where none does and there is a `podman` program, its service is started for the life
-    /// of the `Engine`, which takes a second or two.
+    /// answers at the usual places. Where none does and there is a `podman` program, its service is started for the
+    /// life of the `Engine`, which takes a second or two.
+    ///
+    /// A future of it that is dropped before its end leaves nothing: a service that was being started for it is ended
+    /// in the background.
     ///
     /// # Errors
-    /// [`crate::SocketError::Setting`] if a setting is of no use, [`crate::SocketError::NoEngine`] with all that was tried.
+    /// [`crate::SocketError::Setting`] if a setting is of no use, [`crate::SocketError::NoEngine`] with all that was
+    /// tried.
     pub fn connect() -> R::Returns<Connecting<R>> {
         Self::connect_with(R::default(), Options::new())
     }
@@ -111,6 +115,9 @@ impl<R: Runtime + Default> Engine<R> {
 
 impl<R: Runtime> Engine<R> {
     /// As [`connect`](Self::connect), on this runtime and with these options.
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect).
     pub fn connect_with(runtime: R, options: Options) -> R::Returns<Connecting<R>> {
         runtime.drive(Connecting::new(runtime.clone(), options))
     }
@@ -144,6 +151,9 @@ impl<R: Runtime> Engine<R> {
 
     /// Makes a container and starts it. It ends with the returned value, and with this program, however that ends.
     ///
+    /// A future of it that is dropped before its end leaves no container, wherever it was: what the engine has made by
+    /// then, or is about to make, is removed in the background.
+    ///
     /// # Errors
     /// [`ImageError::NotFound`], [`crate::ContainerError::NameInUse`], [`crate::ContainerError::BadMemory`],
     /// [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] for a spec that cannot be. After an error nothing is
@@ -173,6 +183,8 @@ impl<R: Runtime> Engine<R> {
 
     /// The images the engine has.
     ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
     /// # Errors
     /// Those of the connection.
     pub fn images(&self) -> R::Returns<Ask<Vec<ImageSummary>>> {
@@ -182,6 +194,9 @@ impl<R: Runtime> Engine<R> {
     }
 
     /// Builds an image from a tar that has a `Dockerfile` in it, and names it `tag`.
+    ///
+    /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
+    /// notice; whether the image is there afterwards is not certain, and layers may be left in the engine's cache.
     ///
     /// # Errors
     /// [`ImageError::BuildFailed`] with the end of the log.
@@ -215,6 +230,9 @@ impl<R: Runtime> Engine<R> {
 
     /// Loads images from what `docker save` or `podman save` wrote. Gives what the engine said.
     ///
+    /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
+    /// notice; images that were loaded by then stay.
+    ///
     /// # Errors
     /// [`Error::Refused`] with the engine's words if it is no such archive.
     pub fn load_image(&self, archive: impl Into<Bytes>) -> R::Returns<Ask<String>> {
@@ -223,6 +241,9 @@ impl<R: Runtime> Engine<R> {
 
     /// Makes an image of a root file system in a tar. `changes` are lines as in a Dockerfile, such as
     /// `ENV PATH=/bin`. Gives the image's id.
+    ///
+    /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
+    /// notice; whether the image is there afterwards is not certain.
     ///
     /// # Errors
     /// [`Error::Refused`] with the engine's words if it is no tar.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pocket_dock_core::{Endpoint, Error, Link, Need, Op, Runtime, Slot, SocketError, Step};
 use pocket_dock_tests::suite::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(30);
 
 /// An operation made of a closure.
 struct Steps<F> {
@@ -78,7 +78,9 @@ impl Place {
     /// Dials, sends, and reads to the end: how much came, and the failure.
     fn talk(&self, data: Vec<u8>) -> impl Op<Output = (usize, Option<ErrorKind>)> + use<> {
         let (mut dial, mut data, mut got) = (Some(self.dial(LONG)), Some(data), 0);
-        steps(move |_, link| {
+        let limit = Instant::now() + LONG;
+        steps(move |now, link| {
+            assert!(now < limit, "it is stuck");
             if let Some(dial) = dial.take() {
                 return dial;
             }
