@@ -30,7 +30,7 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         &mut counts,
     )?;
     whole &= cargo(&["test", "--workspace", "--doc"], false, &mut counts)?;
-    for test in ["replay", "replay_api", "scripted", "hostile", "rows"] {
+    for test in ["replay", "replay_api", "scripted", "drivers", "hostile", "rows"] {
         whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], false, &mut counts)?;
     }
     whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], false, &mut counts)?;

@@ -185,6 +185,8 @@ impl<R: Runtime> Container<R> {
     /// Tells the main process to end (SIGTERM), and kills it after the spec's grace. The container then removes itself,
     /// unless its spec says [otherwise](crate::ContainerSpec::auto_remove); stopped already, it is stopped.
     ///
+    /// A future of it that is dropped before its end may or may not have done it.
+    ///
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Ask<()>> {
@@ -196,6 +198,8 @@ impl<R: Runtime> Container<R> {
     /// Runs the main process of a stopped container again, which takes a spec with
     /// [`auto_remove(false)`](crate::ContainerSpec::auto_remove). Files are as they were; processes are not. Running
     /// already, it runs on.
+    ///
+    /// A future of it that is dropped once the engine was asked goes on to its end in the background.
     ///
     /// # Errors
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`].
@@ -211,6 +215,8 @@ impl<R: Runtime> Container<R> {
     /// Older engines lose a container that [removes itself](crate::ContainerSpec::auto_remove) while it is restarted, now
     /// and then. Before Docker 26 and Podman 5 this is refused, and nothing is lost: make the container with
     /// `auto_remove(false)`.
+    ///
+    /// A future of it that is dropped once the engine was asked goes on to its end in the background.
     ///
     /// # Errors
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] on

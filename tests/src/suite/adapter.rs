@@ -23,6 +23,10 @@ pub trait Adapter: Clone + Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of the call.
     fn wait<O: Op>(&self, call: Call<Self, O>) -> Result<O::Output, Error>;
+
+    /// Polls a call so many times at most, each time that it was woken, and drops it then. `None`: it had not ended. Where
+    /// calls block, each has ended.
+    fn wait_for_polls<O: Op>(&self, call: Call<Self, O>, polls: usize) -> Option<Result<O::Output, Error>>;
 }
 
 /// Calls block the thread that makes them.
@@ -42,5 +46,9 @@ impl Adapter for Blocking {
 
     fn wait<O: Op>(&self, call: Result<O::Output, Error>) -> Result<O::Output, Error> {
         call
+    }
+
+    fn wait_for_polls<O: Op>(&self, call: Result<O::Output, Error>, _: usize) -> Option<Result<O::Output, Error>> {
+        Some(call)
     }
 }

@@ -12,9 +12,6 @@ use super::adapter::{Adapter, Call};
 
 /// A runtime whose calls are futures.
 pub trait Executor: Adapter {
-    /// Polls a call so many times at most, each time that it was woken, and drops it then. `None`: it had not ended.
-    fn wait_for_polls<O: Op>(&self, call: Call<Self, O>, polls: usize) -> Option<Result<O::Output, Error>>;
-
     /// Polls all these calls on one thread, until each has ended.
     fn wait_for_all<O: Op>(&self, calls: Vec<Call<Self, O>>) -> Vec<Result<O::Output, Error>>;
 }
@@ -106,16 +103,16 @@ macro_rules! executor {
             fn wait<O: Op>(&self, call: Call<Self, O>) -> Result<O::Output, Error> {
                 self.run(call)
             }
-        }
 
-        impl Executor for $executor {
             fn wait_for_polls<O: Op>(&self, call: Call<Self, O>, polls: usize) -> Option<Result<O::Output, Error>> {
                 self.run(Limited {
                     call: Some(call),
                     left: polls,
                 })
             }
+        }
 
+        impl Executor for $executor {
             fn wait_for_all<O: Op>(&self, calls: Vec<Call<Self, O>>) -> Vec<Result<O::Output, Error>> {
                 let calls = calls.into_iter().map(Joined::Waiting).collect();
                 self.run(All(calls))

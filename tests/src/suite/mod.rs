@@ -4,6 +4,7 @@ mod adapter;
 mod clients;
 mod commands;
 mod containers;
+mod dropped;
 mod executors;
 mod faults;
 
@@ -78,6 +79,10 @@ cases! {
         faults::a_failed_start_leaves_nothing,
         faults::paused_stopped_and_removed,
         faults::what_cannot_be_started,
+        dropped::a_dropped_create_leaves_no_container,
+        dropped::a_dropped_run_leaves_no_process,
+        dropped::a_dropped_shutdown_goes_on,
+        dropped::a_dropped_question_changes_nothing,
     ],
     once: [
         clients::killed_at_a_hundred_moments,
