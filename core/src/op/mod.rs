@@ -28,6 +28,7 @@ pub(crate) mod ask;
 pub(crate) mod call;
 pub(crate) mod connect;
 pub(crate) mod create;
+pub(crate) mod exec;
 pub(crate) mod kill_tree;
 pub(crate) mod remove;
 pub(crate) mod restart;

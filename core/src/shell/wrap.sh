@@ -5,6 +5,8 @@
 # $3 form    shell: $4 is a command line; argv: $4... is a program and its arguments;
 #            code: $4 bytes of standard input are code for the interpreter $5...
 #
+# Before it begins, it says "begin" in the same way: what comes earlier is the engine's.
+#
 # A code that is no number says why the command could not be started: nodir, nofile, noexec, nodd.
 # Signals meant for the command's group must not end its supervisor; a trap, unlike ignoring, is not inherited.
 trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM
@@ -14,6 +16,7 @@ __pd_say() {
     command printf '\n__PD_%s_%s__\n' "$__pd_id" "$1" 2>/dev/null
     command printf '\n__PD_%s_%s__\n' "$__pd_id" "$1" >&2 2>/dev/null
 }
+__pd_say begin
 # Whether $1 could have been executed: prints nofile or noexec if not.
 __pd_find() {
     case $1 in

@@ -121,6 +121,9 @@ impl Process {
                 ref rest @ ..,
             ] => {
                 process.mark = Some(id.to_owned());
+                let mark = format!("\n__PD_{id}_begin__\n");
+                process.frame(OUT, mark.as_bytes());
+                process.frame(ERR, mark.as_bytes());
                 if dir.starts_with("/nosuch") {
                     process.end(start.now, "nodir", 125, Duration::ZERO);
                 } else if form == "code" {
