@@ -299,6 +299,9 @@ fn connect_advice(why: ErrorKind) -> &'static str {
     match why {
         ErrorKind::PermissionDenied => "join the group that owns the socket, or use rootless Podman",
         ErrorKind::TimedOut | ErrorKind::WouldBlock => "the engine does not accept connections: look at its log",
+        ErrorKind::Unsupported => {
+            "the async runtime has no I/O: build it with `Builder::enable_all`, as `#[tokio::main]` does"
+        }
         _ => "start the engine, or set POCKET_DOCK_SOCKET to the path of its socket",
     }
 }

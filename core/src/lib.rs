@@ -1,6 +1,7 @@
 //! The sans-IO core of pocket-dock: the container engine protocol and the sandbox calls as pure state machines.
 //!
-//! Most programs use an adapter crate, such as `pocket-dock-blocking`, which re-exports everything here that users hold.
+//! Most programs use an adapter crate, such as `pocket-dock-blocking`, which re-exports everything here that users
+//! hold. To drive calls by hand, or on a runtime that has no adapter crate, see the [`guide`].
 
 mod api;
 mod command;
@@ -8,6 +9,7 @@ mod discovery;
 mod driving;
 mod engine_api;
 mod error;
+pub mod guide;
 pub mod http;
 pub mod limits;
 mod link;

@@ -9,7 +9,7 @@ use crate::op::{Endpoint, Op};
 /// A way to drive operations: blocking on a thread, or as futures of an executor.
 ///
 /// Everything that users hold, such as [`Engine`](crate::Engine) and [`Container`](crate::Container), is generic over
-/// it, so an adapter consists of this trait and a few type aliases.
+/// it, so an adapter consists of this trait and a few type aliases. The [`guide`](crate::guide) shows how to write one.
 pub trait Runtime: Clone + Send + Sync + Unpin + fmt::Debug + 'static {
     /// What a call gives back: `Result<O::Output, Error>` itself where calls block, else a future of it.
     type Returns<O: Op>;

@@ -104,3 +104,6 @@ impl Reactor for Tokio {
 fn no_panic<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }
+
+#[cfg(test)]
+mod tests;

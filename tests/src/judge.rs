@@ -34,6 +34,12 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], false, &mut counts)?;
     }
     whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], false, &mut counts)?;
+    whole &= cargo(&["build", "--workspace", "--examples"], false, &mut counts)?;
+    whole &= cargo(
+        &["test", "-p", "pocket-dock-tests", "--test", "crowd"],
+        false,
+        &mut counts,
+    )?;
     let threads = threads.to_string();
     let suite = [
         "test",

@@ -1,0 +1,122 @@
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use pocket_dock_blocking::adapter::wait_for_cleanup;
+use pocket_dock_core::{ContainerSpec, Engine, Options};
+use pocket_dock_tests::lab::{self, RunningEngine, images};
+use pocket_dock_tests::suite::{Executor, Smol, Tokio};
+
+/// Containers at once.
+const CROWD: usize = 200;
+/// How long the background may take.
+const LIMIT: Duration = Duration::from_secs(120);
+/// What a process may have grown by in the end: allocators keep some.
+const GROWTH: u64 = 24 << 20;
+
+fn engines() -> Vec<RunningEngine> {
+    let wanted = |one: &RunningEngine| matches!(one.engine.name, "docker-28" | "podman-5.8");
+    lab::running().into_iter().filter(wanted).collect()
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().split(' ').next().unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Containers, and a command in each, all at the same time; then they end, one half by a call and one half by a drop.
+fn crowd<E: Executor>(executor: &E, running: &RunningEngine, size: usize) {
+    let options = Options::new()
+        .socket(running.peer().socket())
+        .answer_limit(Duration::from_secs(300));
+    let engine = executor
+        .wait(Engine::connect_with(executor.runtime(), options))
+        .unwrap();
+    let spec = || ContainerSpec::new(images::BUSYBOX);
+    executor
+        .wait(executor.wait(engine.create(spec())).unwrap().shutdown())
+        .unwrap();
+    assert!(wait_for_cleanup(LIMIT));
+    let (descriptors_before, memory_before) = (descriptors(), memory());
+
+    let made = executor.wait_for_all((0..size).map(|_| engine.create(spec())).collect());
+    let mut containers: Vec<_> = made.into_iter().map(Result::unwrap).collect();
+    let calls = containers
+        .iter()
+        .enumerate()
+        .map(|(number, one)| one.run(format!("sleep 1; echo {number}")));
+    for (number, result) in executor.wait_for_all(calls.collect()).into_iter().enumerate() {
+        assert_eq!(result.unwrap().stdout_text(), format!("{number}\n"));
+    }
+    let ids: Vec<String> = containers.iter().map(|one| one.id().to_owned()).collect();
+    let dropped = containers.split_off(size / 2);
+    let begun = Instant::now();
+    drop(dropped);
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "drops blocked: {:?}",
+        begun.elapsed()
+    );
+    for result in executor.wait_for_all(containers.iter().map(|one| one.shutdown()).collect()) {
+        result.unwrap();
+    }
+    drop(containers);
+    assert!(wait_for_cleanup(LIMIT));
+    let peer = running.peer();
+    let left = ids
+        .iter()
+        .filter(|id| peer.inspect(id).ok().flatten().is_some())
+        .count();
+    let name = executor.name();
+    assert_eq!((left, descriptors()), (0, descriptors_before), "{name}");
+    let grown = memory().saturating_sub(memory_before);
+    assert!(grown < GROWTH, "{name}: {grown} bytes more");
+}
+
+#[test]
+fn very_many_at_once_on_one_thread_leave_nothing() {
+    for running in engines() {
+        // Podman takes three times as long to make one.
+        let size = if running.engine.name.starts_with("docker") {
+            CROWD
+        } else {
+            CROWD / 4
+        };
+        crowd(&Tokio::new().unwrap(), &running, size);
+        crowd(&Smol, &running, size);
+    }
+}
+
+#[test]
+fn the_examples_run() {
+    let mut place: PathBuf = std::env::current_exe().unwrap();
+    place.pop();
+    let examples = place.parent().unwrap().join("examples");
+    for (running, example) in engines().iter().flat_map(|one| {
+        let all = [
+            "hello",
+            "by_hand",
+            "own_runtime",
+            "tokio_hello",
+            "tokio_many",
+            "smol_hello",
+            "smol_many",
+        ];
+        all.map(|example| (one, example))
+    }) {
+        let path = examples.join(example);
+        assert!(path.is_file(), "{} is missing: run `cargo lab test`", path.display());
+        let output = Command::new(path)
+            .arg(images::BUSYBOX)
+            .env("POCKET_DOCK_SOCKET", running.peer().socket())
+            .output()
+            .unwrap();
+        let (out, failure) = (output.stdout.len(), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && out > 3, "{example}: {failure}");
+    }
+}
