@@ -1,18 +1,26 @@
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pocket_dock_blocking::adapter::wait_for_cleanup;
 use pocket_dock_core::{ContainerSpec, Engine, Options};
 use pocket_dock_tests::lab::{self, RunningEngine, images};
-use pocket_dock_tests::suite::{Executor, Smol, Tokio};
+use pocket_dock_tests::suite::{Adapter, Bench, Executor, Smol, Tokio, cases};
 
-/// Containers at once.
+/// Calls at once.
 const CROWD: usize = 200;
 /// How long the background may take.
 const LIMIT: Duration = Duration::from_secs(120);
 /// What a process may have grown by in the end: allocators keep some.
 const GROWTH: u64 = 24 << 20;
+
+/// What a process holds can be counted by one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn engines() -> Vec<RunningEngine> {
     let wanted = |one: &RunningEngine| matches!(one.engine.name, "docker-28" | "podman-5.8");
@@ -48,6 +56,8 @@ fn crowd<E: Executor>(executor: &E, running: &RunningEngine, size: usize) {
     let mut containers: Vec<_> = made.into_iter().map(Result::unwrap).collect();
     let calls = containers
         .iter()
+        .cycle()
+        .take(CROWD)
         .enumerate()
         .map(|(number, one)| one.run(format!("sleep 1; echo {number}")));
     for (number, result) in executor.wait_for_all(calls.collect()).into_iter().enumerate() {
@@ -80,8 +90,9 @@ fn crowd<E: Executor>(executor: &E, running: &RunningEngine, size: usize) {
 
 #[test]
 fn very_many_at_once_on_one_thread_leave_nothing() {
+    let _alone = alone();
     for running in engines() {
-        // Podman takes three times as long to make one.
+        // Podman takes three times as long to make one, so there each has several calls.
         let size = if running.engine.name.starts_with("docker") {
             CROWD
         } else {
@@ -92,8 +103,35 @@ fn very_many_at_once_on_one_thread_leave_nothing() {
     }
 }
 
+/// Every call, dropped after each of its polls: what the suite tries on every engine, here with an eye on descriptors.
+#[test]
+fn dropped_calls_leave_no_descriptor() {
+    let _alone = alone();
+    for running in engines() {
+        drop_calls(Tokio::new().unwrap(), &running);
+        drop_calls(Smol, &running);
+    }
+}
+
+fn drop_calls<A: Adapter>(adapter: A, running: &RunningEngine) {
+    let bench = Bench::new(adapter, running.peer()).unwrap();
+    let mut tried = 0;
+    for case in cases::<A>().iter().filter(|case| case.name.starts_with("a_dropped_")) {
+        // The first time, a runtime and this process open what they then keep.
+        (case.run)(&bench).unwrap();
+        assert!(wait_for_cleanup(LIMIT));
+        let before = descriptors();
+        (case.run)(&bench).unwrap();
+        assert!(wait_for_cleanup(LIMIT));
+        assert_eq!(descriptors(), before, "{}, {}", bench.adapter.name(), case.name);
+        tried += 1;
+    }
+    assert!(tried >= 4, "the suite has only {tried} such cases");
+}
+
 #[test]
 fn the_examples_run() {
+    let _alone = alone();
     let mut place: PathBuf = std::env::current_exe().unwrap();
     place.pop();
     let examples = place.parent().unwrap().join("examples");
