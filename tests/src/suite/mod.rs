@@ -14,6 +14,7 @@ use std::time::Duration;
 use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Runtime};
 
 use crate::lab::{self, Peer};
+use crate::recorded;
 
 pub use adapter::{Adapter, Blocking, Call};
 pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
@@ -96,7 +97,7 @@ cases! {
 pub const FULL: &str = "POCKET_DOCK_LAB_FULL";
 
 /// The names of the runtimes, in the order of the table.
-pub const RUNTIMES: [&str; 5] = ["blocking", "tokio", "tokio-mt", "smol", "async-std"];
+pub const RUNTIMES: [&str; 6] = ["blocking", "tokio", "tokio-mt", "smol", "async-std", recorded::NAME];
 
 /// Whether this runtime is tried on this engine also where not all are: every engine with two runtimes, and every runtime
 /// on a Docker and a Podman.
