@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::lab::{Error, Result, RunningEngine};
+use crate::lab::{Engine, Error, Result, RunningEngine};
 use crate::suite::{FULL, RUNTIMES};
 
 /// By runtime and engine; both are empty where a test needs none.
@@ -16,8 +16,8 @@ struct Count {
     failed: usize,
 }
 
-/// Runs every test of the workspace; the conformance suite runs on these engines, which are up. `threads`: how many
-/// cases at a time. `full`: every runtime on every engine, and not only a covering set.
+/// Runs every test of the workspace; the conformance suite runs on these engines, which are up, and from its recordings
+/// on none. `threads`: how many cases at a time. `full`: every runtime on every engine, and not only a covering set.
 ///
 /// # Errors
 /// If a test failed or the tests could not be built; and if an engine that is up was not tried.
@@ -30,7 +30,15 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         &mut counts,
     )?;
     whole &= cargo(&["test", "--workspace", "--doc"], false, &mut counts)?;
-    for test in ["replay", "replay_api", "scripted", "drivers", "hostile", "rows"] {
+    for test in [
+        "replay",
+        "replay_api",
+        "replay_suite",
+        "scripted",
+        "drivers",
+        "hostile",
+        "rows",
+    ] {
         whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], false, &mut counts)?;
     }
     whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], false, &mut counts)?;
@@ -145,7 +153,9 @@ fn verdict(line: &str) -> Option<(&str, &str, bool)> {
     };
     let mut parts = name.split("::");
     match (parts.next(), parts.next()) {
-        (Some(runtime), Some(engine)) if RUNTIMES.contains(&runtime) => Some((runtime, engine, passed)),
+        (Some(runtime), Some(engine)) if RUNTIMES.contains(&runtime) && Engine::named(engine).is_ok() => {
+            Some((runtime, engine, passed))
+        }
         _ => Some(("", "", passed)),
     }
 }
@@ -170,6 +180,7 @@ mod tests {
             Some(("tokio-mt", "docker-20", true))
         );
         assert_eq!(verdict("test op::tests::x ... FAILED"), Some(("", "", false)));
+        assert_eq!(verdict("test scripted::split::tests::x ... ok"), Some(("", "", true)));
         assert_eq!(verdict("test result: ok. 3 passed"), None);
         assert_eq!(verdict("running 3 tests"), None);
     }

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod judge;
 pub mod lab;
+pub mod recorded;
 pub mod replay;
 pub mod scripted;
 pub mod sim;

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use pocket_dock_tests::lab::{self, ENGINES, Engine, Error, Result, RunningEngine};
-use pocket_dock_tests::{bench, judge};
+use pocket_dock_tests::{bench, judge, recorded};
 
 const HELP: &str = "\
 cargo lab up     [--engine NAME]...            make what is missing and start the engines; load the test images
@@ -15,6 +15,8 @@ cargo lab down   [--engine NAME]... [--purge]  end them; --purge removes their i
 cargo lab status                               what there is, and how it is
 cargo lab check  [--engine NAME]...            use a container of each image on each running engine
 cargo lab shell  --engine NAME [-- COMMAND..]  a shell (or a command) where the engine runs
+cargo lab record [--engine NAME]... [CASE]...  record the suite's cases on each running engine, for the tests that
+                                               replay them without one
 cargo lab test   [--engine NAME]... [--full]   up, then the tests; --full: every runtime on every engine
 cargo lab bench  [--engine NAME]... [--row NAME]... [--quick] [--json FILE]
                                                what we take for a thing beside what the bare engine takes for it
@@ -48,7 +50,7 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Wish> {
             ("shell", "--") => wish.rest = arguments.by_ref().collect(),
             ("down", "--purge") => wish.purge = true,
             ("test", "--full") => wish.full = true,
-            ("up" | "down" | "check" | "shell" | "test", "--engine") => {
+            ("up" | "down" | "check" | "shell" | "record" | "test", "--engine") => {
                 let name = arguments
                     .next()
                     .ok_or_else(|| Error::new("--engine needs a name", "see: cargo lab help"))?;
@@ -57,6 +59,7 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Wish> {
                     wish.engines.push(engine);
                 }
             }
+            ("record", case) if !case.starts_with('-') => wish.rest.push(argument),
             (command, other) => {
                 return Err(Error::new(
                     format!("`cargo lab {command}` knows no {other:?}"),
@@ -95,6 +98,7 @@ fn obey(wish: &Wish) -> Result<()> {
         "status" => status(),
         "check" => check(&wish.engines),
         "shell" => shell(wish),
+        "record" => recorded::record_all(&running(&wish.engines)?, &wish.rest, &|line| drop(say(line))),
         "test" => test(wish),
         "bench" => measure(&wish.rest),
         "help" | "--help" | "-h" => say(HELP),
@@ -170,13 +174,18 @@ fn status() -> Result<()> {
     Ok(())
 }
 
-fn check(engines: &[Engine]) -> Result<()> {
+/// Those of the engines (of all, if none is named) that run.
+fn running(engines: &[Engine]) -> Result<Vec<RunningEngine>> {
     let wanted = |one: &RunningEngine| engines.is_empty() || engines.contains(&one.engine);
     let running: Vec<RunningEngine> = lab::running().into_iter().filter(wanted).collect();
     if running.is_empty() {
         return Err(Error::new("no engine runs", "start them: cargo lab up"));
     }
-    for one in &running {
+    Ok(running)
+}
+
+fn check(engines: &[Engine]) -> Result<()> {
+    for one in &running(engines)? {
         for line in lab::check(one)? {
             say(&format!("{:<11} {line}", one.engine.name))?;
         }
@@ -252,6 +261,10 @@ mod tests {
         assert_eq!(
             parsed("bench --quick --row run").unwrap().rest,
             ["--quick", "--row", "run"]
+        );
+        assert_eq!(
+            parsed("record --engine docker-20 bash_as_sh").unwrap().rest,
+            ["bash_as_sh"]
         );
         assert_eq!(parsed("").unwrap().command, "help");
     }

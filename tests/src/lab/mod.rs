@@ -26,7 +26,7 @@ pub use census::Seen;
 pub use check::check;
 pub use error::{Error, Result};
 pub use opinion::Outcome;
-pub use peer::{Peer, encode};
+pub use peer::{Oracle, Peer, encode};
 pub(crate) use peer::{read_body, read_head};
 pub use place::home;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Error, Link, Need, Op, Step};
 
-use super::{Connection, MOST_BYTES, MOST_POLLS, Scripted, Sent, locked};
+use super::{Clock, Connection, MOST_BYTES, MOST_POLLS, Scripted, Sent, locked};
 
 /// Bytes per read where they are not cut.
 const READ_BYTES: usize = 64 * 1024;
@@ -14,6 +14,9 @@ const READS: usize = 4;
 
 /// What a poll takes.
 const TICK: Duration = Duration::from_micros(1);
+
+/// How long real connections are left alone before they are looked at again.
+const LOOK: Duration = Duration::from_micros(500);
 
 type Socket = Option<Box<dyn Connection>>;
 
@@ -72,11 +75,10 @@ impl Scripted {
     fn tick(&self) {
         let mut world = self.world();
         world.polls += 1;
-        world.elapsed += TICK;
-    }
-
-    fn now(&self) -> Instant {
-        self.0.start + self.elapsed()
+        world.elapsed = match self.0.clock {
+            Clock::Fake => world.elapsed + TICK,
+            Clock::Real => world.elapsed.max(self.0.start.elapsed()),
+        };
     }
 
     /// Does what an operation needs.
@@ -108,12 +110,13 @@ impl Scripted {
                 link.hang_up();
             }
             Need::Wait { read, until } => {
+                let looked = self.elapsed();
                 let moved = sockets
                     .here
                     .as_mut()
                     .is_some_and(|socket| self.pump(read, link, socket.as_mut()));
                 if !moved && !self.world().cutter.is_spurious() {
-                    self.wait(read, until)?;
+                    self.wait(read, until, looked)?;
                 }
             }
         }
@@ -184,11 +187,16 @@ impl Scripted {
         }
     }
 
-    /// Nothing moved: lets the clock jump to what comes next.
-    fn wait(&self, read: bool, until: Option<Instant>) -> Result<(), Error> {
-        let now = self.elapsed();
+    /// Nothing moved: lets the clock jump to what comes next. Another thread may have moved the clock since this one
+    /// `looked`, and past what this one waits for.
+    fn wait(&self, read: bool, until: Option<Instant>, looked: Duration) -> Result<(), Error> {
+        if self.0.clock == Clock::Real {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            self.pause(left.unwrap_or(LOOK).min(LOOK));
+            return Ok(());
+        }
         let ours = until.map(|until| until.saturating_duration_since(self.0.start));
-        let theirs = locked(&self.0.peer).next_event(now);
+        let theirs = locked(&self.0.peer).next_event(looked);
         let Some(next) = ours.into_iter().chain(theirs).min() else {
             let wish = if read {
                 "it waits for bytes"
@@ -196,7 +204,7 @@ impl Scripted {
                 "it wants to send only"
             };
             return Err(Error::Misuse(format!(
-                "the operation is stuck at {now:?}: {wish}, has no deadline, and the peer will never move"
+                "the operation is stuck at {looked:?}: {wish}, has no deadline, and the peer will never move"
             )));
         };
         self.jump(next);
@@ -204,7 +212,7 @@ impl Scripted {
     }
 
     /// The clock never goes backwards.
-    fn jump(&self, to: Duration) {
+    pub(super) fn jump(&self, to: Duration) {
         let mut world = self.world();
         world.elapsed = world.elapsed.max(to);
     }

@@ -41,9 +41,19 @@ pub struct Scripted(Arc<Shared>);
 
 struct Shared {
     start: Instant,
-    host: Arc<FakeHost>,
+    clock: Clock,
+    host: Arc<dyn Host>,
     world: Mutex<World>,
     peer: Mutex<Box<dyn Peer>>,
+}
+
+/// What tells the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// It jumps to what comes next.
+    Fake,
+    /// The peer has connections of this world, and is waited for.
+    Real,
 }
 
 #[derive(Debug)]
@@ -64,7 +74,16 @@ impl Scripted {
     }
 
     /// The same on a host that is not the default one.
-    pub fn with_host(peer: impl Peer + 'static, split: Split, host: FakeHost) -> Self {
+    pub fn with_host(peer: impl Peer + 'static, split: Split, host: impl Host) -> Self {
+        Self::build(Clock::Fake, peer, split, host)
+    }
+
+    /// The same in real time, for a peer whose connections lead out of this process. Bytes are not cut.
+    pub fn in_real_time(peer: impl Peer + 'static, host: impl Host) -> Self {
+        Self::build(Clock::Real, peer, Split::Whole, host)
+    }
+
+    fn build(clock: Clock, peer: impl Peer + 'static, split: Split, host: impl Host) -> Self {
         let world = World {
             elapsed: Duration::ZERO,
             cutter: Cutter::new(split),
@@ -76,6 +95,7 @@ impl Scripted {
         };
         Self(Arc::new(Shared {
             start: Instant::now(),
+            clock,
             host: Arc::new(host),
             world: Mutex::new(world),
             peer: Mutex::new(Box::new(peer)),
@@ -86,6 +106,23 @@ impl Scripted {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.world().elapsed
+    }
+
+    /// The same as a point in time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.0.start + self.elapsed()
+    }
+
+    /// Lets time pass.
+    pub fn pause(&self, time: Duration) {
+        match self.0.clock {
+            Clock::Fake => self.jump(self.elapsed() + time),
+            Clock::Real => {
+                std::thread::sleep(time);
+                self.jump(self.0.start.elapsed());
+            }
+        }
     }
 
     /// How often operations have been polled, all together.

@@ -1,6 +1,7 @@
 //! The runtimes that the suite runs on.
 
 use std::fmt::Debug;
+use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Error, Op, Runtime};
 
@@ -27,6 +28,21 @@ pub trait Adapter: Clone + Debug + Send + Sync + 'static {
     /// Polls a call so many times at most, each time that it was woken, and drops it then. `None`: it had not ended. Where
     /// calls block, each has ended.
     fn wait_for_polls<O: Op>(&self, call: Call<Self, O>, polls: usize) -> Option<Result<O::Output, Error>>;
+
+    /// What a clock shows.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Lets time pass.
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    /// Whether a recording is made or used, so that payloads are to be small.
+    fn is_recorded(&self) -> bool {
+        false
+    }
 }
 
 /// Calls block the thread that makes them.

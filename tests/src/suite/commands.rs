@@ -1,6 +1,6 @@
 //! Running commands.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pocket_dock_core::{Command, ContainerSpec, Error, ExecError};
 
@@ -9,10 +9,10 @@ use crate::lab::images;
 
 pub(super) fn two_hundred_commands<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    for number in 0..200 {
+    for number in 0..bench.amount(200, 20) {
         let result = bench.wait(sandbox.run(format!("echo line {number}; exit {}", number % 7)))?;
         same("output", result.stdout_text().into_owned(), format!("line {number}\n"))?;
-        same("exit code", result.exit_code, number % 7)?;
+        same("exit code", result.exit_code, i32::try_from(number % 7)?)?;
     }
     Ok(bench.wait(sandbox.shutdown())?)
 }
@@ -96,13 +96,14 @@ pub(super) fn python_runs<A: Adapter>(bench: &Bench<A>) -> Verdict {
 
 pub(super) fn code_of_any_size<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.python()?;
-    let padding = "# padding\n".repeat(60_000);
+    let padding = "# padding\n".repeat(bench.amount(60_000, 12_000)); // an argument has room for 128 KiB
+    let input = bench.amount(300_000, 30_000);
     let code = format!("{padding}import sys\nprint(len(sys.stdin.buffer.read()))\n");
-    let result = bench.wait(sandbox.run(Command::lang("python", code).stdin(vec![b'x'; 300_000])))?;
+    let result = bench.wait(sandbox.run(Command::lang("python", code).stdin(vec![b'x'; input])))?;
     same(
         "python",
         (result.stdout_text().into_owned(), result.exit_code),
-        ("300000\n".to_owned(), 0),
+        (format!("{input}\n"), 0),
     )?;
     let line = format!("{padding}wc -c; exit 5");
     let result = bench.wait(sandbox.run(Command::from(line).stdin("12345")))?;
@@ -117,8 +118,9 @@ pub(super) fn code_of_any_size<A: Adapter>(bench: &Bench<A>) -> Verdict {
 pub(super) fn sixty_four_mebibytes_of_input<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
     let mut seed = 88_172_645_463_325_252_u64;
-    let mut data = Vec::with_capacity(64 << 20);
-    while data.len() < 64 << 20 {
+    let amount = bench.amount(64 << 20, 32 << 10);
+    let mut data = Vec::with_capacity(amount);
+    while data.len() < amount {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
@@ -135,9 +137,9 @@ pub(super) fn sixty_four_mebibytes_of_input<A: Adapter>(bench: &Bench<A>) -> Ver
 
 pub(super) fn a_flood_keeps_head_and_tail<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    let flood = 256_u64 << 20;
+    let (flood, limit) = (bench.amount(256 << 20, 256 << 10), bench.amount(1 << 20, 1 << 16));
     let line = format!("echo first; head -c {flood} /dev/zero; echo last; exit 9");
-    let result = bench.wait(sandbox.run(Command::from(line).output_limit(1 << 20)))?;
+    let result = bench.wait(sandbox.run(Command::from(line).output_limit(limit as u64)))?;
     same("exit code", result.exit_code, 9)?;
     check(result.stdout.head.starts_with(b"first\n"), || {
         "the head is lost".to_owned()
@@ -145,18 +147,19 @@ pub(super) fn a_flood_keeps_head_and_tail<A: Adapter>(bench: &Bench<A>) -> Verdi
     check(result.stdout.tail.ends_with(b"last\n"), || {
         "the tail is lost".to_owned()
     })?;
-    let kept = (result.stdout.head.len() + result.stdout.tail.len()) as u64;
-    same("kept", kept, 1 << 20)?;
-    same("omitted", result.omitted_bytes(), flood + 11 - kept)?;
+    let kept = result.stdout.head.len() + result.stdout.tail.len();
+    same("kept", kept, limit)?;
+    same("omitted", result.omitted_bytes(), (flood + 11 - kept) as u64)?;
     Ok(bench.wait(sandbox.shutdown())?)
 }
 
 pub(super) fn background_child_is_not_waited_for<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    let began = Instant::now();
+    let began = bench.adapter.now();
     let result = bench.wait(sandbox.run("(sleep 15; echo late; echo done >/tmp/child) & echo now; exit 4"))?;
-    check(began.elapsed() < Duration::from_secs(15), || {
-        format!("it was waited for: {:?}", began.elapsed())
+    let took = bench.adapter.now() - began;
+    check(took < Duration::from_secs(15), || {
+        format!("it was waited for: {took:?}")
     })?;
     same(
         "result",

@@ -1,8 +1,8 @@
 //! Making and ending containers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pocket_dock_core::{ContainerError, ContainerSpec, Error, Signal};
+use pocket_dock_core::{ContainerError, ContainerSpec, Error, Runtime as _, Signal};
 use serde_json::json;
 
 use super::{Adapter, Bench, Failure, Verdict, check, same};
@@ -11,16 +11,15 @@ use crate::lab::images;
 pub(super) fn shutdown_leaves_nothing<A: Adapter>(bench: &Bench<A>) -> Verdict {
     for force in [false, true] {
         let sandbox = bench.sandbox()?;
-        let began = Instant::now();
+        let began = bench.adapter.now();
         if force {
             bench.wait(sandbox.shutdown_force())?;
         } else {
             bench.wait(sandbox.shutdown())?;
         }
         // Docker's and Podman's own ten seconds would show.
-        check(began.elapsed() < Duration::from_secs(5), || {
-            format!("it took {:?}", began.elapsed())
-        })?;
+        let took = bench.adapter.now() - began;
+        check(took < Duration::from_secs(5), || format!("it took {took:?}"))?;
         check(!bench.knows(sandbox.id())?, || "it is still there".to_owned())?;
         bench.wait(sandbox.shutdown())?;
         bench.wait(sandbox.shutdown_force())?;
@@ -49,7 +48,12 @@ pub(super) fn several_from_several_threads<A: Adapter>(bench: &Bench<A>) -> Verd
             }
             Ok(bench.wait(own.shutdown())?)
         };
-        let threads: Vec<_> = (0..4).map(|number| scope.spawn(move || work(number))).collect();
+        // A recorded thread is known by its name.
+        let spawn = |number: usize| {
+            let named = std::thread::Builder::new().name(format!("case-{number}"));
+            named.spawn_scoped(scope, move || work(number))
+        };
+        let threads: Vec<_> = (0..4).map(spawn).collect::<Result<_, _>>()?;
         threads
             .into_iter()
             .try_for_each(|thread| thread.join().map_err(|_| Failure::from("a thread panicked"))?)
@@ -168,9 +172,8 @@ pub(super) fn a_stopped_one_starts_again<A: Adapter>(bench: &Bench<A>) -> Verdic
 
 /// A container that was made by a program that has died, and never started, has no main process to end it.
 pub(super) fn orphans_are_swept<A: Adapter>(bench: &Bench<A>) -> Verdict {
-    use pocket_dock_core::Host;
     let peer = &bench.peer;
-    let me = pocket_dock_blocking::StdHost.owner().ok_or("no owner here")?;
+    let me = bench.adapter.runtime().host().owner().ok_or("no owner here")?;
     let mut made = Vec::new();
     for owner in [
         format!("1:1:{}:{}", me.boot, me.namespace),

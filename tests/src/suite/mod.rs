@@ -9,11 +9,12 @@ mod executors;
 mod faults;
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Runtime};
 
 use crate::lab::{self, Peer};
+use crate::recorded;
 
 pub use adapter::{Adapter, Blocking, Call};
 pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
@@ -28,7 +29,7 @@ pub type Verdict = Result<(), Failure>;
 pub struct Case<A: Adapter> {
     /// Its name.
     pub name: &'static str,
-    /// Whether it is about the engine or about other processes, so that one runtime is enough.
+    /// Whether it is about the engine or about other processes, so that one runtime is enough, and a recording none.
     pub once: bool,
     /// Runs it.
     pub run: fn(&Bench<A>) -> Verdict,
@@ -84,6 +85,7 @@ cases! {
         dropped::a_dropped_shutdown_goes_on,
         dropped::a_dropped_question_changes_nothing,
     ],
+    // They kill or weigh processes of their own, which no recording has.
     once: [
         clients::killed_at_a_hundred_moments,
         clients::killed_after_a_restart,
@@ -95,7 +97,7 @@ cases! {
 pub const FULL: &str = "POCKET_DOCK_LAB_FULL";
 
 /// The names of the runtimes, in the order of the table.
-pub const RUNTIMES: [&str; 5] = ["blocking", "tokio", "tokio-mt", "smol", "async-std"];
+pub const RUNTIMES: [&str; 6] = ["blocking", "tokio", "tokio-mt", "smol", "async-std", recorded::NAME];
 
 /// Whether this runtime is tried on this engine also where not all are: every engine with two runtimes, and every runtime
 /// on a Docker and a Podman.
@@ -126,6 +128,11 @@ impl<A: Adapter> Bench<A> {
         Ok(Self { adapter, peer, engine })
     }
 
+    /// How much: all of it on an engine, less where it is recorded.
+    fn amount(&self, full: usize, recorded: usize) -> usize {
+        if self.adapter.is_recorded() { recorded } else { full }
+    }
+
     /// Another client of the same engine, which knows nothing of this one.
     fn another(&self) -> Result<Self, Error> {
         Self::new(self.adapter.clone(), self.peer.clone())
@@ -153,10 +160,12 @@ impl<A: Adapter> Bench<A> {
     /// Waits until the engine itself knows no such container: a removal that was accepted may not have ended. In the
     /// middle of it, Podman answers with an error of its own.
     fn until_gone(&self, name: &str) -> Verdict {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = self.adapter.now() + Duration::from_secs(30);
         while self.knows(name).unwrap_or(true) {
-            check(Instant::now() < until, || format!("{name} is still there after 30 s"))?;
-            std::thread::sleep(Duration::from_millis(20));
+            check(self.adapter.now() < until, || {
+                format!("{name} is still there after 30 s")
+            })?;
+            self.adapter.pause(Duration::from_millis(20));
         }
         Ok(())
     }
