@@ -152,11 +152,13 @@ fn is_hybrid(mounts: &str) -> bool {
     kind("/sys/fs/cgroup/unified") == Some("cgroup2") && kind("/sys/fs/cgroup") != Some("cgroup2")
 }
 
-/// The limits that we have, and so may give.
+/// The limits that we have, and so may give. Podman lowers its own limit of processes to the highest process id there
+/// can be, and what it starts cannot raise that again.
 fn limits() -> String {
     const MOST: u64 = 1_048_576; // what Podman gives where it may
     let most = |resource| getrlimit(resource).maximum.map_or(MOST, |maximum| maximum.min(MOST));
-    let (files, processes) = (most(Resource::Nofile), most(Resource::Nproc));
+    let highest_id = text("/proc/sys/kernel/pid_max").trim().parse().unwrap_or(MOST);
+    let (files, processes) = (most(Resource::Nofile), most(Resource::Nproc).min(highest_id));
     format!("default_ulimits = [\"nofile={files}:{files}\", \"nproc={processes}:{processes}\"]\n")
 }
 
