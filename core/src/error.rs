@@ -291,6 +291,7 @@ pub(crate) fn reason(why: ErrorKind) -> String {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::QuotaExceeded => "too many open files".to_owned(),
         other => other.to_string(),
     }
 }
@@ -299,6 +300,9 @@ fn connect_advice(why: ErrorKind) -> &'static str {
     match why {
         ErrorKind::PermissionDenied => "join the group that owns the socket, or use rootless Podman",
         ErrorKind::TimedOut | ErrorKind::WouldBlock => "the engine does not accept connections: look at its log",
+        ErrorKind::QuotaExceeded => {
+            "make fewer calls at a time, each has a connection of its own, or raise the limit (`ulimit -n`)"
+        }
         ErrorKind::Unsupported => {
             "the async runtime has no I/O: build it with `Builder::enable_all`, as `#[tokio::main]` does"
         }

@@ -34,16 +34,24 @@ pub(crate) fn connect_until(at: &Endpoint, until: Instant) -> std::result::Resul
 pub fn connect(at: &Endpoint) -> std::result::Result<UnixStream, ErrorKind> {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-    let address = SocketAddrUnix::new(at.path()).map_err(|error| error.kind())?;
+    let address = SocketAddrUnix::new(at.path()).map_err(kind)?;
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(|error| error.kind())?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(kind)?;
     loop {
-        match rustix::net::connect(&socket, &address).map_err(|error| error.kind()) {
+        match rustix::net::connect(&socket, &address).map_err(kind) {
             Ok(()) => return Ok(UnixStream::from(socket)),
             Err(ErrorKind::Interrupted) => {}
             Err(kind) => return Err(kind),
         }
+    }
+}
+
+/// The standard library has no name for too many open files.
+#[cfg(target_os = "linux")]
+fn kind(error: rustix::io::Errno) -> ErrorKind {
+    match error {
+        rustix::io::Errno::MFILE | rustix::io::Errno::NFILE => ErrorKind::QuotaExceeded,
+        other => other.kind(),
     }
 }
 
