@@ -3,6 +3,7 @@
 //! Most programs use an adapter crate, such as `pocket-dock-blocking`, which re-exports everything here that users hold.
 
 mod api;
+pub mod buffer;
 mod command;
 mod discovery;
 mod driving;
@@ -23,6 +24,7 @@ mod splits;
 pub mod stream;
 
 pub use api::{BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, Options};
+pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
 pub use driving::{Driving, Reactor};
 pub use engine_api::EngineKind;
@@ -36,3 +38,4 @@ pub use result::{ExecResult, Output};
 pub use runtime::{Host, Owner, Runtime, Service};
 pub use signal::Signal;
 pub use spec::{ContainerSpec, Network};
+pub use stream::{Channel, Frame, TextDecoder};
