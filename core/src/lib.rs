@@ -38,4 +38,4 @@ pub use result::{ExecResult, Output};
 pub use runtime::{Host, Owner, Runtime, Service};
 pub use signal::Signal;
 pub use spec::{ContainerSpec, Network};
-pub use stream::{Channel, Frame, TextDecoder};
+pub use stream::{Channel, Frame, Line, LineEnd, Lines, TextDecoder};
