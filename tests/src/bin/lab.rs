@@ -17,7 +17,8 @@ cargo lab check  [--engine NAME]...            use a container of each image on 
 cargo lab shell  --engine NAME [-- COMMAND..]  a shell (or a command) where the engine runs
 cargo lab test   [--engine NAME]... [--full]   up, then the tests; --full: every runtime on every engine
 cargo lab bench  [--engine NAME]... [--row NAME]... [--quick] [--json FILE]
-                                               what we take for a thing beside what the bare engine takes for it
+                                               what we take for a thing beside what the bare engine takes for it;
+                                               the ring- rows need no engine
 
 Everything is kept in /var/lib/pocket-dock-lab, or in POCKET_DOCK_LAB_DIR. Packages come from this machine's own
 Debian mirror, or from POCKET_DOCK_LAB_MIRROR.";
