@@ -4,6 +4,7 @@
 //! hold. To drive calls by hand, or on a runtime that has no adapter crate, see the [`guide`].
 
 mod api;
+pub mod buffer;
 mod command;
 mod discovery;
 mod driving;
@@ -25,6 +26,7 @@ mod splits;
 pub mod stream;
 
 pub use api::{BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, Options};
+pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
 pub use driving::{Driving, Reactor};
 pub use engine_api::EngineKind;
@@ -38,3 +40,4 @@ pub use result::{ExecResult, Output};
 pub use runtime::{Host, Owner, Runtime, Service};
 pub use signal::Signal;
 pub use spec::{ContainerSpec, Network};
+pub use stream::{Channel, Frame, Line, LineEnd, Lines, TextDecoder};

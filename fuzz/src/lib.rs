@@ -10,23 +10,28 @@
 //! cargo test --no-default-features --test replay                       # run the known ones again
 //! ```
 
+mod buffer;
 mod http;
 mod input;
 mod stream;
 
+pub use buffer::check_ring;
 pub use http::{check_chunked, check_exchange, check_response_head};
 pub use input::Input;
-pub use stream::{check_capture, check_frames, check_sentinel};
+pub use stream::{check_capture, check_frames, check_lines, check_sentinel, check_text};
 
 /// The check of one target: it panics if the input shows a bug.
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is also its directory in `corpus/`, and its check.
-pub const TARGETS: [(&str, Check); 6] = [
+pub const TARGETS: [(&str, Check); 9] = [
     ("response_head", check_response_head),
     ("chunked", check_chunked),
     ("exchange", check_exchange),
     ("frames", check_frames),
     ("sentinel", check_sentinel),
     ("capture", check_capture),
+    ("text", check_text),
+    ("lines", check_lines),
+    ("ring", check_ring),
 ];

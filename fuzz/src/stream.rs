@@ -1,7 +1,9 @@
 //! The checks of the stream machines.
 
 use bytes::Bytes;
-use pocket_dock_core::stream::{Capture, Captured, Channel, Demux, Found, Frame, Sentinel};
+use pocket_dock_core::stream::{
+    Capture, Captured, Channel, Demux, Found, Frame, Line, LineEnd, Lines, Sentinel, TextDecoder,
+};
 
 use crate::input::{Input, Item, run};
 
@@ -155,4 +157,65 @@ pub fn check_capture(data: &[u8]) {
         }
         assert_eq!(capture.into_parts(), expected);
     }
+}
+
+/// Bytes as text. Knobs: none.
+pub fn check_text(data: &[u8]) {
+    let Some(input) = Input::new(data) else { return };
+    let expected = String::from_utf8_lossy(input.stream);
+    for pieces in input.splits(input.stream) {
+        let (mut decoder, mut text) = (TextDecoder::new(), String::new());
+        for piece in pieces {
+            text.push_str(&decoder.decode(piece));
+        }
+        text.push_str(decoder.finish());
+        assert_eq!(text, expected);
+    }
+}
+
+/// Bytes as lines; the limit is that of a line. Knobs: 0 a carriage return belongs to the end of line.
+pub fn check_lines(data: &[u8]) {
+    let Some(input) = Input::new(data) else { return };
+    let limit = usize::from(input.limit).max(1);
+    let outcomes = input.splits(input.stream).map(|pieces| {
+        let lines = Lines::new().limit(input.limit.into());
+        let mut lines = if input.knob(0) { lines.crlf() } else { lines };
+        let mut all = Vec::new();
+        for (piece, eof) in pieces.iter().map(|&piece| (piece, false)).chain([(&b""[..], true)]) {
+            let mut received = Bytes::copy_from_slice(piece);
+            all.extend(std::iter::from_fn(|| lines.next(&mut received, eof)));
+            assert!(received.is_empty());
+        }
+        all
+    });
+    assert_eq!(outcomes[0], outcomes[1]);
+    assert_eq!(outcomes[0], outcomes[2]);
+    assert_eq!(joined(&outcomes[0], limit), whole_lines(input.stream, input.knob(0)));
+}
+
+/// The lines with their pieces put together, and whether they were terminated.
+fn joined(lines: &[Line], limit: usize) -> Vec<(Vec<u8>, bool)> {
+    let mut all = Vec::new();
+    let mut pieces = Vec::new();
+    for Line { data, end } in lines {
+        assert!(data.len() <= limit);
+        pieces.extend_from_slice(data);
+        if *end == LineEnd::Cut {
+            assert!(data.len() + 3 >= limit && !data.is_empty());
+        } else {
+            all.push((std::mem::take(&mut pieces), *end == LineEnd::Terminated));
+        }
+    }
+    assert!(pieces.is_empty(), "the last piece is missing");
+    all
+}
+
+/// The same in the simplest way.
+fn whole_lines(stream: &[u8], crlf: bool) -> Vec<(Vec<u8>, bool)> {
+    let lines = stream.split_inclusive(|&byte| byte == b'\n');
+    let line = |line: &[u8]| match line.strip_suffix(b"\n") {
+        Some(line) => (line.strip_suffix(b"\r").filter(|_| crlf).unwrap_or(line).to_vec(), true),
+        None => (line.to_vec(), false),
+    };
+    lines.map(line).collect()
 }

@@ -30,9 +30,10 @@ pub use build_context::BuildContext;
 pub use host::StdHost;
 pub use pocket_dock_core as core;
 pub use pocket_dock_core::{
-    BuiltImage, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_OUTPUT_LIMIT, EngineKind, Error,
-    ExecError, ExecResult, ImageError, ImageSummary, KillReport, Language, Limits, Network, Options, Output,
-    ProtocolError, Signal, SocketError,
+    BufferSnapshot, BuiltImage, Channel, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES,
+    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, Frame, ImageError, ImageSummary, KillReport,
+    Language, Limits, Line, LineEnd, Lines, Network, Options, Output, ProtocolError, RingBuffer, SharedRingBuffer,
+    Signal, SocketError, TextDecoder,
 };
 
 use std::sync::Arc;

@@ -1,11 +1,11 @@
-//! Every row of `cargo lab bench`, once, on the first Docker and the first Podman of the lab that are up: that it works and
-//! leaves nothing, not how long it takes.
+//! Every row of `cargo lab bench`, once, on the first Docker and the first Podman of the lab that are up, or on none if it
+//! needs none: that it works and leaves nothing, not how long it takes.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use pocket_dock_tests::bench::{self, Failure, Pair, ROWS, Row, Scale, Site};
+use pocket_dock_tests::bench::{self, Failure, Make, Measured, Pair, ROWS, Row, Scale, Site};
 use pocket_dock_tests::lab::{self, Kind};
 
 fn main() -> ExitCode {
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let first = |kind| running.iter().find(|one| one.engine.kind == kind).cloned();
     for lab in [Kind::Docker, Kind::Podman].into_iter().filter_map(first) {
         let name = lab.engine.name;
-        for row in ROWS.iter().chain([&FAILS]) {
+        for row in ROWS.iter().filter(|row| row.make.is_on_engine()).chain([&FAILS]) {
             // Each has a mark of its own: what another one has at this moment is not left over.
             let site = match Site::new(lab.clone(), Scale::Smoke) {
                 Ok(site) => Arc::new(site),
@@ -28,8 +28,14 @@ fn main() -> ExitCode {
             trials.push(Trial::test(format!("bench::{name}::{}", row.name), run));
         }
     }
-    if trials.is_empty() {
+    if running.is_empty() {
         eprintln!("no engine of the lab is up: run `cargo lab test`, or `cargo lab up` first");
+    }
+    for row in ROWS.iter().filter(|row| !row.make.is_on_engine()) {
+        let run = move || counted(row, &bench::measure_here(row, Scale::Smoke)?);
+        trials.push(Trial::test(format!("bench::{}", row.name), move || {
+            run().map_err(|failure| Failed::from(failure.to_string()))
+        }));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -48,7 +54,10 @@ fn once(row: &Row, site: &Site) -> Result<(), Failure> {
             Err("its failure was not told".into())
         };
     }
-    let measured = measured?;
+    counted(row, &measured?)
+}
+
+fn counted(row: &Row, measured: &Measured) -> Result<(), Failure> {
     let counts = (measured.ours.len(), measured.floor.len());
     if counts != (1, usize::from(row.floor.is_some())) {
         return Err(format!("samples of ours and of the floor: {counts:?}").into());
@@ -63,7 +72,7 @@ const FAILS: Row = Row {
     name: "a-row-that-fails",
     floor: None,
     promise: None,
-    make: |site| Ok(Box::new(Fails(site))),
+    make: Make::OnEngine(|site| Ok(Box::new(Fails(site)))),
     ..ROWS[0]
 };
 

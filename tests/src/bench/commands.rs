@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pocket_dock_blocking::{Command, Container};
 
-use super::{Failure, Pair, Row, Site, check};
+use super::{Failure, Make, Pair, Row, Site, check};
 
 pub(super) const RUN: Row = Row {
     name: "run",
@@ -12,10 +12,10 @@ pub(super) const RUN: Row = Row {
     floor: Some("exec create, start, read to the end, inspect, of the same command"),
     promise: None,
     samples: [30, 10],
-    make: |site| {
+    make: Make::OnEngine(|site| {
         let sandbox = site.sandbox()?;
         Ok(Box::new(Run { site, sandbox }))
-    },
+    }),
 };
 
 /// Both begin with the start of the tree, and the limit is taken off, so making its exec counts in both.
@@ -25,10 +25,10 @@ pub(super) const KILL: Row = Row {
     floor: Some("the same tree, and at the limit one exec of `killall -9`, read to the end"),
     promise: None,
     samples: [9, 3],
-    make: |site| {
+    make: Make::OnEngine(|site| {
         let sandbox = site.sandbox()?;
         Ok(Box::new(Kill { site, sandbox }))
-    },
+    }),
 };
 
 struct Run<'a> {

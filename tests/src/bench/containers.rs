@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Failure, Pair, Promise, Row, Site};
+use super::{Failure, Make, Pair, Promise, Row, Site};
 
 pub(super) const CREATE: Row = Row {
     name: "create",
@@ -10,7 +10,7 @@ pub(super) const CREATE: Row = Row {
     floor: Some("create, attach, start"),
     promise: None,
     samples: [15, 5],
-    make: |site| Ok(Box::new(Create(site))),
+    make: Make::OnEngine(|site| Ok(Box::new(Create(site)))),
 };
 
 pub(super) const SHUTDOWN: Row = Row {
@@ -19,7 +19,7 @@ pub(super) const SHUTDOWN: Row = Row {
     floor: Some("stop, then inspect until it answers 404"),
     promise: Some(Promise::Under(Duration::from_secs(1))),
     samples: [15, 5],
-    make: |site| Ok(Box::new(Shutdown { site, force: false })),
+    make: Make::OnEngine(|site| Ok(Box::new(Shutdown { site, force: false }))),
 };
 
 pub(super) const SHUTDOWN_FORCE: Row = Row {
@@ -28,7 +28,7 @@ pub(super) const SHUTDOWN_FORCE: Row = Row {
     floor: Some("DELETE with force, then inspect until it answers 404"),
     promise: Some(Promise::Under(Duration::from_secs(1))),
     samples: [15, 5],
-    make: |site| Ok(Box::new(Shutdown { site, force: true })),
+    make: Make::OnEngine(|site| Ok(Box::new(Shutdown { site, force: true }))),
 };
 
 struct Create<'a>(&'a Site);

@@ -4,9 +4,12 @@
 //! minute and slow at the next, and only what was measured side by side can be compared. The bare way, the *floor*, is the
 //! same calls of the engine on raw sockets with nothing of ours between (`bare`).
 //!
+//! What has nothing to do with an engine is measured on none, beside the least that could be done instead.
+//!
 //! A new row is one more [`Pair`] in a module of its topic, and one more line in [`ROWS`].
 
 mod bare;
+mod buffers;
 mod commands;
 mod containers;
 mod engines;
@@ -54,7 +57,24 @@ pub struct Row {
     /// How many samples of each, in full and quickly.
     pub samples: [usize; 2],
     /// Makes ready what the samples need.
-    pub make: for<'a> fn(&'a Site) -> Result<Box<dyn Pair + 'a>, Failure>,
+    pub make: Make,
+}
+
+/// Makes ready what the samples of a row need.
+#[derive(Debug, Clone, Copy)]
+pub enum Make {
+    /// On an engine.
+    OnEngine(for<'a> fn(&'a Site) -> Result<Box<dyn Pair + 'a>, Failure>),
+    /// Without one.
+    Here(fn(Scale) -> Box<dyn Pair>),
+}
+
+impl Make {
+    /// Whether it needs an engine.
+    #[must_use]
+    pub const fn is_on_engine(self) -> bool {
+        matches!(self, Self::OnEngine(_))
+    }
 }
 
 /// What every sample of ours must hold to.
@@ -95,6 +115,8 @@ pub const ROWS: &[Row] = &[
     streams::OUTPUT,
     streams::INPUT,
     commands::KILL,
+    buffers::RING_WRITE,
+    buffers::RING_BOTH,
 ];
 
 /// What was measured of one row on one engine.
@@ -112,27 +134,40 @@ pub struct Measured {
 /// a run of ours ends before its exec does.
 const REST: Duration = Duration::from_millis(150);
 
-/// Measures one row. Whatever becomes of it, nothing is left on the engine.
+/// Measures one row on an engine. Whatever becomes of it, nothing is left there.
 ///
 /// # Errors
-/// If a sample failed, or something of it could not be removed.
+/// If a sample failed, or something of it could not be removed, or the row is of those that need no engine.
 pub fn measure(row: &Row, site: &Site) -> Result<Measured, Failure> {
-    let measured = sample(row, site);
+    let Make::OnEngine(make) = row.make else {
+        return Err("this row is measured without an engine".into());
+    };
+    let measured = make(site).and_then(|pair| sample(row, pair, site.scale(), REST));
     let swept = site.sweep();
     let measured = measured?;
     swept?;
     Ok(measured)
 }
 
-fn sample(row: &Row, site: &Site) -> Result<Measured, Failure> {
-    let mut pair = (row.make)(site)?;
-    let rounds = match site.scale() {
+/// Measures one row that needs no engine.
+///
+/// # Errors
+/// If a sample failed, or the row needs an engine.
+pub fn measure_here(row: &Row, scale: Scale) -> Result<Measured, Failure> {
+    let Make::Here(make) = row.make else {
+        return Err("this row needs an engine".into());
+    };
+    sample(row, make(scale), scale, Duration::ZERO)
+}
+
+fn sample<'a>(row: &Row, mut pair: Box<dyn Pair + 'a>, scale: Scale, rest: Duration) -> Result<Measured, Failure> {
+    let rounds = match scale {
         Scale::Full => row.samples[0],
         Scale::Quick => row.samples[1],
         Scale::Smoke => 1,
     };
     // The first of ours also looks for orphans, and the first of either may find nothing in a cache.
-    let unheeded = usize::from(site.scale() != Scale::Smoke && pair.bytes().is_none());
+    let unheeded = usize::from(scale != Scale::Smoke && pair.bytes().is_none());
     let mut measured = Measured {
         ours: Vec::new(),
         floor: Vec::new(),
@@ -149,7 +184,7 @@ fn sample(row: &Row, site: &Site) -> Result<Measured, Failure> {
             if round >= unheeded {
                 samples.push(took);
             }
-            std::thread::sleep(REST);
+            std::thread::sleep(rest);
         }
     }
     Ok(measured)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pocket_dock_blocking::{Command, Container};
 
-use super::{Failure, Pair, Row, Scale, Site, check};
+use super::{Failure, Make, Pair, Row, Scale, Site, check};
 
 pub(super) const OUTPUT: Row = Row {
     name: "output-1g",
@@ -13,7 +13,7 @@ pub(super) const OUTPUT: Row = Row {
     floor: Some("the stream of the same exec, read in pieces of 64 KiB to its end"),
     promise: None,
     samples: [3, 3],
-    make: |site| {
+    make: Make::OnEngine(|site| {
         let sandbox = site.sandbox()?;
         let bytes = match site.scale() {
             Scale::Full => 1 << 30,
@@ -21,7 +21,7 @@ pub(super) const OUTPUT: Row = Row {
             Scale::Smoke => 4 << 20,
         };
         Ok(Box::new(Output { site, sandbox, bytes }))
-    },
+    }),
 };
 
 pub(super) const INPUT: Row = Row {
@@ -30,12 +30,12 @@ pub(super) const INPUT: Row = Row {
     floor: Some("the stream of the same exec, one thread that writes, one that reads and keeps"),
     promise: None,
     samples: [7, 3],
-    make: |site| {
+    make: Make::OnEngine(|site| {
         let sandbox = site.sandbox()?;
         let bytes = if site.scale() == Scale::Smoke { 4 } else { 64 } << 20;
         let data = noise(bytes);
         Ok(Box::new(Input { site, sandbox, data }))
-    },
+    }),
 };
 
 struct Output<'a> {
@@ -111,7 +111,7 @@ impl Pair for Input<'_> {
 }
 
 /// Bytes without a pattern.
-fn noise(bytes: usize) -> Bytes {
+pub(super) fn noise(bytes: usize) -> Bytes {
     let mut seed = 88_172_645_463_325_252_u64;
     let mut data = Vec::with_capacity(bytes);
     while data.len() < bytes {

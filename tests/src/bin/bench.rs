@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use pocket_dock_tests::bench::{self, Scale, Site, Wish};
+use pocket_dock_tests::bench::{self, Measured, Row, Scale, Site, Wish};
 use pocket_dock_tests::lab::RunningEngine;
 use serde_json::{Value, json};
 
@@ -33,15 +33,23 @@ fn run() -> Result<bool> {
         "profile {PROFILE}{pace}; {scale}; runtime blocking; {cpus} processor(s)"
     ))?;
     let (mut whole, mut engines) = (true, Vec::new());
-    for lab in bench::bring_up(&wish.engines)? {
-        let (rows, all) = measure(lab.clone(), &wish)?;
+    let (on_engines, here): (Vec<&Row>, Vec<&Row>) = wish.rows.iter().partition(|row| row.make.is_on_engine());
+    let (rows_here, all) = measure_here(&here, wish.scale)?;
+    whole &= all;
+    let running = match on_engines.is_empty() {
+        true => Vec::new(),
+        false => bench::bring_up(&wish.engines)?,
+    };
+    for lab in running {
+        let (rows, all) = measure(lab.clone(), &on_engines, wish.scale)?;
         whole &= all;
         engines.push(json!({ "engine": lab.engine.name, "version": lab.version, "rows": rows }));
     }
     say(&format!("\n{}", bench::legend(&wish.rows).trim_end()))?;
     if let Some(path) = &wish.json {
         let all = json!({
-            "profile": PROFILE, "scale": scale, "runtime": "blocking", "processors": cpus, "engines": engines,
+            "profile": PROFILE, "scale": scale, "runtime": "blocking", "processors": cpus, "here": rows_here,
+            "engines": engines,
         });
         std::fs::write(path, format!("{all:#}\n"))
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
@@ -50,25 +58,38 @@ fn run() -> Result<bool> {
 }
 
 /// The rows of one engine, and whether all could be measured.
-fn measure(lab: RunningEngine, wish: &Wish) -> Result<(Vec<Value>, bool)> {
+fn measure(lab: RunningEngine, rows: &[&Row], scale: Scale) -> Result<(Vec<Value>, bool)> {
     say(&format!("\n{}, {}", lab.engine.name, lab.version))?;
+    let site = Site::new(lab, scale)?;
+    table(rows, |row| bench::measure(row, &site))
+}
+
+/// The rows that need no engine, and whether all could be measured.
+fn measure_here(rows: &[&Row], scale: Scale) -> Result<(Vec<Value>, bool)> {
+    if rows.is_empty() {
+        return Ok((Vec::new(), true));
+    }
+    say("\nwithout an engine")?;
+    table(rows, |row| bench::measure_here(row, scale))
+}
+
+fn table(rows: &[&Row], measure: impl Fn(&Row) -> Result<Measured>) -> Result<(Vec<Value>, bool)> {
     say(&bench::head())?;
-    let site = Site::new(lab, wish.scale)?;
-    let (mut rows, mut all) = (Vec::new(), true);
-    for row in &wish.rows {
-        match bench::measure(row, &site) {
+    let (mut told, mut all) = (Vec::new(), true);
+    for row in rows {
+        match measure(row) {
             Ok(measured) => {
                 say(&bench::line(row, &measured))?;
-                rows.push(bench::json(row, &measured));
+                told.push(bench::json(row, &measured));
             }
             Err(why) => {
                 all = false;
                 say(&format!("{:<15} FAILED: {why}", row.name))?;
-                rows.push(json!({ "row": row.name, "failed": why.to_string() }));
+                told.push(json!({ "row": row.name, "failed": why.to_string() }));
             }
         }
     }
-    Ok((rows, all))
+    Ok((told, all))
 }
 
 fn say(text: &str) -> Result<()> {

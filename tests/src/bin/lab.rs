@@ -19,7 +19,8 @@ cargo lab record [--engine NAME]... [CASE]...  record the suite's cases on each 
                                                replay them without one
 cargo lab test   [--engine NAME]... [--full]   up, then the tests; --full: every runtime on every engine
 cargo lab bench  [--engine NAME]... [--row NAME]... [--quick] [--json FILE]
-                                               what we take for a thing beside what the bare engine takes for it
+                                               what we take for a thing beside what the bare engine takes for it;
+                                               the ring- rows need no engine
 
 Everything is kept in /var/lib/pocket-dock-lab, or in POCKET_DOCK_LAB_DIR. Packages come from this machine's own
 Debian mirror, or from POCKET_DOCK_LAB_MIRROR.";
