@@ -3,8 +3,8 @@
 //! A setting is final: `POCKET_DOCK_SOCKET`, then `DOCKER_HOST`, then `CONTAINER_HOST`. Without one, the usual places are
 //! asked in turn: rootless Podman, Podman, Docker, rootless Docker, and where the machines of macOS put theirs.
 
+use crate::endpoint::Endpoint;
 use crate::error::{Error, SocketError};
-use crate::op::Endpoint;
 use crate::op::connect::Candidate;
 use crate::runtime::Host;
 

@@ -21,9 +21,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use crate::endpoint::Endpoint;
 use crate::error::{Error, SocketError};
 use crate::link::Link;
-use crate::op::{Endpoint, Need, Op, Step};
+use crate::op::{Need, Op, Step};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;

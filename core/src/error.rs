@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use crate::op::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::protocol_error::ProtocolError;
 
 /// Why a call failed.

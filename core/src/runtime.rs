@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::op::{Endpoint, Op};
+use crate::endpoint::Endpoint;
+use crate::op::Op;
 
 /// A way to drive operations: blocking on a thread, or as futures of an executor.
 ///

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::container::End;
 use super::{Connecting, Container, hex};
+use crate::endpoint::Endpoint;
 use crate::engine_api::container::Marks;
 use crate::engine_api::image::{self, ImageSummary, Progress};
 use crate::engine_api::refusal::Subject;
@@ -17,7 +18,7 @@ use crate::error::{Error, ImageError};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::op::connect::Found;
-use crate::op::{Ask, Create, Endpoint, Op, Step};
+use crate::op::{Ask, Create, Op, Step};
 use crate::runtime::Runtime;
 use crate::spec::ContainerSpec;
 

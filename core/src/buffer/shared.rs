@@ -113,6 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "what is shared is tried by threads")]
     fn what_several_threads_write_and_read_is_all_there_once() {
         const EACH: usize = 2000;
         let buffer = SharedRingBuffer::new(64);

@@ -7,10 +7,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::http::Path;
 use crate::limits::Limits;
-use crate::op::Endpoint;
 use crate::protocol_error::ProtocolError;
 
 pub(crate) mod container;

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::call::Call;
-use super::{Endpoint, Op, Step, ready};
+use super::{Op, Step, ready};
+use crate::endpoint::Endpoint;
 use crate::engine_api::system::{self, About, Pong};
 use crate::engine_api::{EngineKind, Target, json};
 use crate::error::{Error, SocketError};

@@ -17,10 +17,10 @@
 
 use std::any::Any;
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::link::Link;
 
@@ -126,30 +126,6 @@ macro_rules! ready {
     };
 }
 pub(crate) use ready;
-
-/// Where an engine listens: a Unix socket.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint(Arc<Path>);
-
-impl Endpoint {
-    /// The socket at this path.
-    #[must_use]
-    pub fn unix(path: impl AsRef<Path>) -> Self {
-        Self(Arc::from(path.as_ref()))
-    }
-
-    /// The socket's path.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
 
 /// A place for a connection that outlives the call which opened it. Dropping the last handle closes the connection.
 #[derive(Clone, Default)]

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use super::*;
-use crate::op::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::runtime::{Host, Owner};
 
 const SOCKET: &str = "/run/ours/podman.sock";
