@@ -26,7 +26,7 @@ Everything is kept in /var/lib/pocket-dock-lab, or in POCKET_DOCK_LAB_DIR. Packa
 Debian mirror, or from POCKET_DOCK_LAB_MIRROR.";
 
 /// How many cases of the suite run at a time.
-const CASES_AT_ONCE: usize = 4;
+const CASES_AT_ONCE: usize = 6;
 
 /// What was asked for on the command line.
 #[derive(Debug, Default, PartialEq, Eq)]
