@@ -9,8 +9,8 @@ use crate::input::{Input, Item, run};
 
 /// The id in the markers that [`check_sentinel`] looks for.
 const ID: &str = "00112233445566778899aabbccddeeff";
-/// The longest marker: line feed, `__PD_`, the id, `_`, ten characters, `__`, line feed.
-const MAX_MARKER: usize = 6 + 32 + 1 + 10 + 3;
+/// The longest marker: `__PD_`, the id, `_`, ten characters, `__`, line feed.
+const MAX_MARKER: usize = 5 + 32 + 1 + 10 + 3;
 
 impl Item for Frame {
     fn data(&mut self) -> Option<&mut Bytes> {
@@ -76,7 +76,7 @@ fn whole_frames(mut stream: &[u8]) -> Vec<(Channel, &[u8])> {
 /// The output of a command. In the stream, the byte 1 stands for a marker's beginning up to its code. Knobs: none.
 pub fn check_sentinel(data: &[u8]) {
     let Some(input) = Input::new(data) else { return };
-    let opening = format!("\n__PD_{ID}_");
+    let opening = format!("__PD_{ID}_");
     let mut stream = Vec::new();
     for &byte in input.stream {
         if byte == 1 {

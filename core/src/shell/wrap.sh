@@ -1,6 +1,6 @@
 # Runs one command and says on both streams that it has ended, and how.
 #
-# $1 id      32 hex digits; the mark is "\n__PD_<id>_<code>__\n"
+# $1 id      32 hex digits; the mark is "__PD_<id>_<code>__\n": one line, since bash writes each with a call of its own
 # $2 dir     working directory, or empty
 # $3 form    shell: $4 is a command line; argv: $4... is a program and its arguments;
 #            code: $4 bytes of standard input are code for the interpreter $5...
@@ -13,8 +13,8 @@ trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM
 __pd_id=$1 __pd_dir=$2 __pd_form=$3
 shift 3
 __pd_say() {
-    command printf '\n__PD_%s_%s__\n' "$__pd_id" "$1" 2>/dev/null
-    command printf '\n__PD_%s_%s__\n' "$__pd_id" "$1" >&2 2>/dev/null
+    command printf '__PD_%s_%s__\n' "$__pd_id" "$1" 2>/dev/null
+    command printf '__PD_%s_%s__\n' "$__pd_id" "$1" >&2 2>/dev/null
 }
 __pd_say begin
 # Whether $1 could have been executed: prints nofile or noexec if not.

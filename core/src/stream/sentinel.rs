@@ -1,15 +1,16 @@
 //! The end marker of a command, found in its output.
 //!
 //! ```text
-//!   marker:  \n__PD_ <id> _ <code> __\n        code: 1 to 10 of a-z and 0-9
+//!   marker:  __PD_ <id> _ <code> __\n        code: 1 to 10 of a-z and 0-9
 //!
 //!                         no marker can begin here              one could: hold it back
 //!   pushed   ────────────────────────────────────────┼──────────────────────────────────
 //!            given out at once                        `held`, at most one marker long
 //! ```
 //!
-//! A marker has line feeds at both its ends and nowhere else, so only the text from a line feed on is ever held back,
-//! and only as long as every byte of it fits.
+//! A marker is one line, so that every shell writes it in one piece that no other process can write into: bash writes
+//! its output line by line. It need not be a line of its own: what the command wrote before it may have no end of line,
+//! and it is the id that nobody can guess.
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
@@ -28,7 +29,7 @@ const CLOSING: &[u8] = b"__\n";
 /// let mut sentinel = Sentinel::new(id);
 /// let mut output = Vec::new();
 /// let mut out = |data: bytes::Bytes| output.extend_from_slice(&data);
-/// assert!(sentinel.push("hello\n__PD_00112233".into(), &mut out).is_none());
+/// assert!(sentinel.push("hello__PD_00112233".into(), &mut out).is_none());
 /// let found = sentinel.push("445566778899aabbccddeeff_0__\nnext".into(), &mut out).unwrap();
 /// assert_eq!((found.code.as_str(), &found.rest[..]), ("0", &b"next"[..]));
 /// assert_eq!(output, b"hello");
@@ -71,7 +72,7 @@ impl Sentinel {
     /// Looks for markers with this id: 32 lower-case hex digits that nobody else can know.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        let opening = format!("\n__PD_{id}_");
+        let opening = format!("__PD_{id}_");
         Self {
             opening: Finder::new(opening.as_bytes()).into_owned(),
             held: BytesMut::new(),
@@ -154,7 +155,7 @@ impl Sentinel {
     /// Where a marker begins that is not whole because `data` ends.
     fn possible_start(&self, data: &[u8]) -> Option<usize> {
         let from = data.len().saturating_sub(self.max_marker() - 1);
-        memchr::memchr_iter(b'\n', &data[from..])
+        memchr::memchr_iter(b'_', &data[from..])
             .map(|found| from + found)
             .find(|&start| matches!(self.fit(&data[start..]), Fit::Beginning))
     }
@@ -209,7 +210,7 @@ mod tests {
     const ID: &str = "00112233445566778899aabbccddeeff";
 
     fn marker(code: &str) -> String {
-        format!("\n__PD_{ID}_{code}__\n")
+        format!("__PD_{ID}_{code}__\n")
     }
 
     /// The output, and the code and the rest if there is a marker.
@@ -254,7 +255,7 @@ mod tests {
 
     /// The same, found the slow way.
     fn reference(input: &[u8]) -> Split {
-        let opening = format!("\n__PD_{ID}_");
+        let opening = format!("__PD_{ID}_");
         for start in 0..input.len() {
             let Some(tail) = input[start..].strip_prefix(opening.as_bytes()) else {
                 continue;
@@ -278,6 +279,8 @@ mod tests {
                 ("output", ""),
                 ("output\n", "rest"),
                 ("\n\n", "\n"),
+                ("_", "_"),
+                ("___", "\n"),
                 ("__PD_", &marker("1")),
             ] {
                 let input = [output, &marker(code), rest].concat();
@@ -300,7 +303,7 @@ mod tests {
             &unclosed,
             &marker("0")[1..],
             "\n",
-            "\n\n\n",
+            "___",
             &marker("-1"),
         ] {
             assert_eq!(every_split(decoy.as_bytes()), (decoy.into(), None), "{decoy:?}");
@@ -315,16 +318,16 @@ mod tests {
 
     #[test]
     fn the_search_goes_on_inside_what_was_no_marker() {
-        // The last line feed of the one is the first of the other.
-        let input = format!("\n__PD_{ID}_0_{}", marker("5"));
+        // An underscore could belong to either.
+        let input = format!("__PD_{ID}_0_{}", marker("5"));
         assert_eq!(
             every_split(input.as_bytes()),
-            (format!("\n__PD_{ID}_0_").into(), Some(("5".into(), Vec::new())))
+            (format!("__PD_{ID}_0_").into(), Some(("5".into(), Vec::new())))
         );
-        let input = format!("\n__PD_{ID}{}", marker("5"));
+        let input = format!("__PD_{ID}{}", marker("5"));
         assert_eq!(
             every_split(input.as_bytes()),
-            (format!("\n__PD_{ID}").into(), Some(("5".into(), Vec::new())))
+            (format!("__PD_{ID}").into(), Some(("5".into(), Vec::new())))
         );
     }
 
@@ -343,7 +346,7 @@ mod tests {
     #[test]
     fn output_is_live_and_not_copied() {
         let mut sentinel = Sentinel::new(ID);
-        for text in ["a prompt without a line feed> ", "\n__PD_x", "a line\nmore"] {
+        for text in ["a prompt without a line feed> ", "__PD_x", "a line\nmore\n"] {
             let data = Bytes::copy_from_slice(text.as_bytes());
             let (place, mut given) = (data.as_ptr(), Vec::new());
             assert!(sentinel.push(data, &mut |data| given.push(data)).is_none());
@@ -356,7 +359,7 @@ mod tests {
         #[test]
         fn it_finds_what_the_slow_search_finds(
             parts in proptest::collection::vec(prop::sample::select(vec![
-                "\n", "__PD_", ID, "_", "0", "z9", "__\n", "\n__PD_00112233445566778899aabbccddeeff_", "text", "0123456789",
+                "\n", "__PD_", ID, "_", "0", "z9", "__\n", "__PD_00112233445566778899aabbccddeeff_", "text", "0123456789",
             ]), 0..24),
             cuts in sizes(),
         ) {

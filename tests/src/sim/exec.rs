@@ -121,7 +121,7 @@ impl Process {
                 ref rest @ ..,
             ] => {
                 process.mark = Some(id.to_owned());
-                let mark = format!("\n__PD_{id}_begin__\n");
+                let mark = format!("__PD_{id}_begin__\n");
                 process.frame(OUT, mark.as_bytes());
                 process.frame(ERR, mark.as_bytes());
                 if dir.starts_with("/nosuch") {
@@ -217,7 +217,7 @@ impl Process {
                 Happening::Ends(says, code) => {
                     self.code = Some(code);
                     if let Some(id) = self.mark.take() {
-                        let mark = format!("\n__PD_{id}_{says}__\n");
+                        let mark = format!("__PD_{id}_{says}__\n");
                         self.frame(OUT, mark.as_bytes());
                         self.frame(ERR, mark.as_bytes());
                     }

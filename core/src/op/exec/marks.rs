@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn words_output_and_code_are_told_apart_however_they_are_cut() {
-        let begin = format!("\n__PD_{ID}_begin__\n");
-        let end = format!("\n__PD_{ID}_7__\n");
+        let begin = format!("__PD_{ID}_begin__\n");
+        let end = format!("__PD_{ID}_7__\n");
         let out = format!("{begin}out\n\n{begin}{end}late");
         let err = format!("warning\n{begin}{end}");
         for size in 1..out.len() {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_could_not_start_it_is_heard() {
-        let said = "OCI runtime exec failed: no such file\r\n\n__PD_0011";
+        let said = "OCI runtime exec failed: no such file\r\n__PD_0011";
         for size in 1..said.len() {
             let (stdout, _, words, code) = pieces(&[(Channel::Stdout, said.as_bytes())], size);
             assert_eq!((stdout.len(), code), (0, None), "{size}");
