@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::Request;
 use crate::link::Link;
 use crate::op::call::Answer;
-use crate::op::{Ask, Created, Op, Remove, Restart, Run, Shutdown, Slot, Step};
+use crate::op::{Ask, Created, Op, Place, Remove, Restart, Run, Shutdown, Slot, Step};
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::spec::ContainerSpec;
@@ -125,9 +125,14 @@ impl<R: Runtime> Container<R> {
     /// container is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
     pub fn run(&self, command: impl Into<Command>) -> R::Returns<Run> {
         let id = hex(self.engine.runtime().host().entropy());
+        let place = Place {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            removes_itself: self.auto_remove,
+        };
         self.engine
             .runtime()
-            .drive(Run::new(self.engine.target(), &self.id, command.into(), id))
+            .drive(Run::new(self.engine.target(), place, command.into(), id))
     }
 
     /// Asks the engine how it is.

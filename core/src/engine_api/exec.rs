@@ -44,4 +44,6 @@ pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
 pub(crate) struct Inspected {
     pub(crate) running: bool,
     pub(crate) exit_code: Option<i32>,
+    /// On the host. Docker keeps it behind the end, so 0 says that the start failed; Podman does not.
+    pub(crate) pid: i64,
 }

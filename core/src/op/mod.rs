@@ -38,6 +38,7 @@ pub(crate) mod shutdown;
 pub use ask::Ask;
 pub(crate) use ask::after_the_end;
 pub(crate) use create::{Create, Created};
+pub(crate) use exec::Place;
 pub use kill_tree::KillReport;
 pub use remove::Remove;
 pub use restart::Restart;

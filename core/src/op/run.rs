@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::exec::{Event, Exec};
+use super::exec::{Event, Exec, Place};
 use super::{Op, Step, ready};
 use crate::command::Command;
 use crate::engine_api::Target;
@@ -22,10 +22,10 @@ pub struct Run {
 
 impl Run {
     /// `id`: 32 lower-case hex digits that the container cannot guess.
-    pub(crate) fn new(target: &Target, container: &str, command: Command, id: String) -> Self {
+    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String) -> Self {
         let limit = command.output_limit;
         Self {
-            exec: Exec::new(target, container, command, id),
+            exec: Exec::new(target, place, command, id),
             limit,
             stdout: Capture::new(limit),
             stderr: Capture::new(limit),

@@ -15,6 +15,8 @@ pub struct Behaviour {
     pub duration: Duration,
     /// How long after that something it left behind keeps the output open.
     pub lingers: Duration,
+    /// How often that prints; never if zero.
+    pub babbles: Duration,
 }
 
 impl Behaviour {

@@ -43,6 +43,8 @@ pub(super) struct Process {
     pub(super) out: BytesMut,
     frame_bytes: usize,
     pub(super) code: Option<i32>,
+    /// The engine could not start it.
+    pub(super) failed: bool,
     /// Nothing will be written any more.
     pub(super) closed: bool,
 }
@@ -75,6 +77,7 @@ impl Process {
             out: BytesMut::new(),
             frame_bytes: if writer.is_docker() { 32_768 } else { 8_192 },
             code: None,
+            failed: false,
             closed: false,
         }
     }
@@ -82,6 +85,7 @@ impl Process {
     /// A command that could not be started: the engine says so within the stream.
     pub(super) fn failed(start: &Start<'_>, what: &str) -> Self {
         let mut process = Self::new(start.writer);
+        process.failed = true;
         let (channel, text, code) = if start.writer.is_docker() {
             (
                 OUT,
@@ -186,6 +190,16 @@ impl Process {
             behaviour.exit_code,
             behaviour.lingers,
         );
+        let closes = self.plan.pop_back();
+        for said in 1.. {
+            let then = behaviour.babbles.saturating_mul(said);
+            if then.is_zero() || then >= behaviour.lingers {
+                break;
+            }
+            self.plan
+                .push_back((at.saturating_add(then), Happening::Prints(OUT, b"babble\n".to_vec())));
+        }
+        self.plan.extend(closes);
     }
 
     fn end(&mut self, at: Duration, says: &str, code: i32, lingers: Duration) {

@@ -268,7 +268,14 @@ impl Engine {
         } else {
             json!(code.unwrap_or(0))
         };
-        let (container, pid) = (exec.container.clone(), exec.pid);
+        // Docker keeps the process id behind the end, where there ever was one.
+        let failed = exec.process.as_ref().is_none_or(|process| process.failed);
+        let pid = if failed || (!running && !writer.is_docker()) {
+            0
+        } else {
+            exec.pid
+        };
+        let container = exec.container.clone();
         writer.json(
             200,
             &json!({ "ID": id, "Running": running, "ExitCode": code, "Pid": pid, "ContainerID": container }),

@@ -7,3 +7,5 @@ mod answers;
 mod common;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod unfinished;

@@ -215,6 +215,36 @@ fn programs_run_without_a_shell_and_command_strings_do_not() {
         assert!(result.duration >= Duration::from_secs(9) && result.duration < Duration::from_secs(11));
         let result = container.run(Command::argv(["exit", "6"])).unwrap();
         assert_eq!(result.exit_code, 6, "{}", world.at);
+        // What a command prints does not decide whether it was started.
+        let result = container
+            .run(Command::argv(["echo", "the OCI runtime was not found"]))
+            .unwrap();
+        assert_eq!(
+            (result.exit_code, &*result.stdout_text()),
+            (0, "the OCI runtime was not found\n"),
+            "{}",
+            world.at
+        );
+        for (code, stdout, stderr) in [
+            (127, "", "the OCI runtime exec failed: not found\n"),
+            (126, "", "error: crun says permission denied by the OCI runtime\n"),
+            (125, "Error: crun: x: OCI runtime error\n", ""),
+        ] {
+            let behaviour = Behaviour {
+                stdout: vec![stdout.into()],
+                stderr: vec![stderr.into()],
+                exit_code: code,
+                ..Behaviour::default()
+            };
+            world.sim.command("words", behaviour);
+            let result = container.run(Command::argv(["words"])).unwrap();
+            assert_eq!(
+                (result.exit_code, &*result.stdout_text(), &*result.stderr_text()),
+                (code, stdout, stderr),
+                "{}",
+                world.at
+            );
+        }
         let error = container.run("echo x").unwrap_err();
         assert!(
             matches!(error, Error::Exec(ExecError::NoTool { tool: "/bin/sh", .. })),
@@ -227,5 +257,30 @@ fn programs_run_without_a_shell_and_command_strings_do_not() {
             "{}: {error}",
             world.at
         );
+    });
+}
+
+#[test]
+fn what_a_direct_command_leaves_behind_is_not_waited_for_however_much_it_prints() {
+    everywhere(|world| {
+        let container = world
+            .engine
+            .create(ContainerSpec::new("distroless").command(["sleep", "inf"]))
+            .unwrap();
+        let behaviour = Behaviour {
+            stdout: vec![b"fg\n".to_vec()],
+            exit_code: 3,
+            duration: Duration::from_millis(500),
+            lingers: Duration::from_secs(60),
+            babbles: Duration::from_millis(100),
+            ..Behaviour::default()
+        };
+        world.sim.command("daemon", behaviour);
+        let before = world.runtime.elapsed();
+        let result = container.run(Command::argv(["daemon"])).unwrap();
+        let took = world.runtime.elapsed() - before;
+        assert_eq!(result.exit_code, 3, "{}", world.at);
+        assert!(result.stdout_text().starts_with("fg\n"), "{}", world.at);
+        assert!(took < Duration::from_secs(5), "{}: {took:?}", world.at);
     });
 }

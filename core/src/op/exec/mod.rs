@@ -3,10 +3,15 @@
 //!
 //! ```text
 //! Create ──► Start ──► Stream ──(both marks)─────────────► Exited
-//!              │          ├──(end of the stream, no mark)─► Inspect ──► Exited | Direct
+//!              │          ├──(end of the stream, no mark)─► Inspect ──► Exited | Create, directly
+//!              │          │      it may have ended with its container ──► Look ──► Exited | Err
 //!              │          └──(deadline, or stop)──► Kill ─► Killed
 //!              └──(abandoned)────────────► Kill
 //! ```
+//! From the start on, no way out but `Exited` leaves the command running: its deadline counts also while the engine is
+//! asked, and an error is told after the kill. Only the creation of the exec, which starts nothing, is bounded by the
+//! engine's own limit alone.
+//!
 //! The command runs under a small shell script that says on both streams that it has begun and that it has ended, so a
 //! child in the background that keeps the output open is not waited for, and an engine that could not start it is not
 //! taken for its output. An image without a shell has its programs started directly; then the end of the stream is the
@@ -16,26 +21,31 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::ask::after_the_end;
 use super::call::Call;
 use super::kill_tree::{KillReport, KillTree};
 use super::{Need, Op as _, Step};
 use crate::command::Command;
 use crate::engine_api::refusal::{self, Subject};
-use crate::engine_api::{EngineKind, Target, container, exec, json};
+use crate::engine_api::{Target, container, exec, json};
 use crate::error::Error;
 use crate::link::Link;
 use crate::stream::{Channel, Demux};
 
+mod after;
+mod aside;
 mod form;
 mod marks;
 mod verdict;
+pub(crate) use after::Place;
+use after::{Asking, Looking};
+use aside::{Stream, Watch};
 use form::Form;
 use marks::Marks;
-use verdict::{Said, Verdict};
 
-/// How long a direct exec may be quiet before the engine is asked whether it still runs.
+/// How long something is left alone before the engine is asked about it.
 const QUIET: Duration = Duration::from_millis(250);
+/// How long a command may run behind the end of its output, where that cannot be its own doing.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a command does.
 #[derive(Debug)]
@@ -62,11 +72,13 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 pub(crate) struct Exec {
     target: Target,
-    container: String,
+    place: Place,
     command: Command,
     id: String,
     exec: String,
     direct: bool,
+    /// Whether anything came on stdout. What Podman says of a start that failed comes on stderr.
+    printed: bool,
     marks: Marks,
     started: Option<Instant>,
     state: State,
@@ -80,22 +92,14 @@ enum State {
     Begin,
     Create(Call),
     Start(Call),
-    Stream {
-        demux: Demux,
-        look: Instant,
-        /// What a direct command's exit code was: something it left behind keeps the output open.
-        ended: Option<i32>,
-    },
-    /// The stream is set aside while the engine is asked.
-    Aside {
-        demux: Option<Demux>,
-        call: Call,
-    },
-    Back {
-        demux: Option<Demux>,
-        ended: Option<i32>,
-    },
-    Inspect(Call),
+    Stream(Stream),
+    /// The stream is set aside while the engine is asked whether a direct command still runs.
+    Aside(Option<Stream>, Call),
+    /// The stream is back; nothing more is wanted of it if there is none.
+    Back(Option<Stream>),
+    /// The stream is over, and the exec asked about.
+    Inspect(Asking),
+    Look(Looking),
     Exited(i32, Duration),
     Kill(Box<KillTree>, Duration),
 }
@@ -105,20 +109,22 @@ enum Next {
     To(State),
     Via(State, Need),
     Stay(Need),
+    Again,
     Done(Ended),
 }
 
 impl Exec {
     /// `id`: 32 lower-case hex digits that the container cannot guess.
-    pub(crate) fn new(target: &Target, container: &str, command: Command, id: String) -> Self {
+    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String) -> Self {
         Self {
             target: target.clone(),
-            container: container.to_owned(),
+            place,
             command,
             marks: Marks::new(&id),
             id,
             exec: String::new(),
             direct: false,
+            printed: false,
             started: None,
             state: State::Begin,
             abandoned: false,
@@ -127,9 +133,18 @@ impl Exec {
     }
 
     pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Event>, Error> {
-        if self.abandoned && self.is_streaming() {
-            // The engine may have said that it started the command before it did.
-            self.state = self.kill(now, link, self.target.kind() == EngineKind::Docker)?;
+        if self.abandoned {
+            match self.state {
+                State::Aside(..) => {
+                    link.hang_up();
+                    self.state = State::Back(None);
+                    return Ok(Need::Swap.into());
+                }
+                State::Stream(_) | State::Back(_) | State::Inspect(_) | State::Look(_) => {
+                    self.state = self.kill(now, link)?;
+                }
+                _ => {}
+            }
         }
         loop {
             if let Some((channel, data)) = self.marks.pop() {
@@ -138,6 +153,7 @@ impl Exec {
             let mut state = std::mem::replace(&mut self.state, State::Begin);
             match self.go_on(&mut state, now, link)? {
                 Next::To(next) => self.state = next,
+                Next::Again => self.state = state,
                 Next::Stay(need) => {
                     self.state = state;
                     return Ok(need.into());
@@ -155,22 +171,16 @@ impl Exec {
     pub(crate) fn abandon(&mut self) -> bool {
         self.abandoned = true;
         match &self.state {
-            State::Begin | State::Create(_) | State::Inspect(_) | State::Exited(..) => false,
+            State::Begin | State::Create(_) | State::Exited(..) => false,
             State::Start(call) => call.is_sent(),
-            State::Stream { .. } | State::Aside { .. } | State::Back { .. } | State::Kill(..) => true,
+            State::Stream(_) | State::Aside(..) | State::Back(_) => true,
+            State::Inspect(_) | State::Look(_) | State::Kill(..) => true,
         }
-    }
-
-    fn is_streaming(&self) -> bool {
-        matches!(
-            self.state,
-            State::Stream { .. } | State::Aside { .. } | State::Back { .. }
-        )
     }
 
     fn subject(&self) -> Subject {
         Subject::Exec {
-            container: self.container.clone(),
+            container: self.place.name.clone(),
             user: self.command.user.clone(),
         }
     }
@@ -179,17 +189,13 @@ impl Exec {
         let stdin = self.command.stdin.is_some();
         form::create(
             &self.target,
-            &self.container,
+            &self.place.id,
             &self.command,
             &self.id,
             stdin,
             self.direct,
         )
         .map(State::Create)
-    }
-
-    fn inspect(&self) -> Result<Call, Error> {
-        Ok(Call::new("inspect exec", &self.target, &exec::inspect(&self.exec)?))
     }
 
     /// The head of the start was read: only now may input be sent.
@@ -216,18 +222,20 @@ impl Exec {
             .map_or(Duration::ZERO, |started| now.saturating_duration_since(started))
     }
 
-    fn kill(&mut self, now: Instant, link: &mut Link, patient: bool) -> Result<State, Error> {
+    fn kill(&mut self, now: Instant, link: &mut Link) -> Result<State, Error> {
         link.hang_up(); // an unread stream would hold the engine up
         self.marks.finish();
+        // Engines say that they started a command before they did.
+        let patient = !self.marks.has_begun();
         let user = self.command.user.as_deref();
-        let kill = KillTree::new(&self.target, &self.container, &self.id, user, patient)?;
+        let kill = KillTree::new(&self.target, &self.place.id, &self.id, user, patient)?;
         Ok(State::Kill(Box::new(kill), self.ran(now)))
     }
 
     /// What the engine says makes no sense any more, and the command may run: it is killed before the error is told.
     fn give_up(&mut self, now: Instant, link: &mut Link, error: Error) -> Result<Next, Error> {
         self.failure = Some(error);
-        self.kill(now, link, true).map(Next::To)
+        self.kill(now, link).map(Next::To)
     }
 
     fn go_on(&mut self, state: &mut State, now: Instant, link: &mut Link) -> Result<Next, Error> {
@@ -263,55 +271,70 @@ impl Exec {
                     Ok(Step::Done(answer)) => answer,
                     // A command may run before the engine says so.
                     Ok(Step::Need(_)) if call.is_sent() && self.is_late(now) => {
-                        return self.kill(now, link, true).map(Next::To);
+                        return self.kill(now, link).map(Next::To);
                     }
                     Ok(Step::Need(need)) => return Ok(Next::Stay(need.by(self.deadline()))),
                     Err(error) if call.is_sent() => return self.give_up(now, link, error),
                     Err(error) => return Err(error),
                 };
                 if !answer.upgraded {
-                    return Err(refusal::refused("start exec", &self.subject(), &answer));
+                    let error = refusal::refused("start exec", &self.subject(), &answer);
+                    if answer.status() != 404 {
+                        return Err(error);
+                    }
+                    // The container ended a moment ago; perhaps it is gone.
+                    return Looking::new(&self.target, &self.place, Err(error)).map(|look| Next::To(State::Look(look)));
                 }
                 self.feed(link);
-                let demux = Demux::new(self.target.limits());
-                Next::To(State::Stream {
-                    demux,
-                    look: now + QUIET,
-                    ended: None,
-                })
+                let (demux, watch) = (Demux::new(self.target.limits()), Watch::new(now));
+                Next::To(State::Stream(Stream { demux, watch }))
             }
-            State::Stream { demux, look, ended } => return self.stream(demux, look, *ended, now, link),
-            State::Aside { demux, call } => {
-                let answer = poll!(call);
-                let exec: exec::Inspected = json("inspect exec", &answer.body).unwrap_or_default();
-                let over = answer.is_success() && !exec.running;
-                link.hang_up();
-                let (demux, ended) = (demux.take(), exec.exit_code.filter(|_| over));
-                Next::Via(State::Back { demux, ended }, Need::Swap)
-            }
-            State::Back { demux, ended } => {
-                let demux = demux.take().ok_or_else(after_the_end)?;
-                let rest = if ended.is_some() { QUIET } else { 4 * QUIET };
-                let (look, ended) = (now + rest, *ended);
-                Next::To(State::Stream { demux, look, ended })
-            }
-            State::Inspect(call) => {
-                let answer = poll!(call);
-                let said = Said {
-                    answer: &answer,
-                    words: self.marks.words(),
-                    begun: self.marks.has_begun(),
-                    direct: self.direct,
-                };
-                match said.means(&self.container, &self.command)? {
-                    Verdict::Exited(code) => Next::To(State::Exited(code, self.ran(now))),
-                    Verdict::Directly => {
-                        self.direct = true;
-                        self.marks = Marks::new(&self.id);
-                        Next::To(self.create()?)
+            State::Stream(stream) => return self.stream(stream, now, link),
+            State::Aside(stream, call) => {
+                let late = self.is_late(now);
+                let answer = match call.poll(now, link) {
+                    Ok(Step::Done(answer)) => answer,
+                    Ok(Step::Need(need)) if !late => return Ok(Next::Stay(need)),
+                    Err(error) if !late => {
+                        self.failure = Some(error);
+                        link.hang_up();
+                        return Ok(Next::Via(State::Back(None), Need::Swap));
                     }
+                    _ => {
+                        link.hang_up();
+                        return Ok(Next::Via(State::Back(None), Need::Swap));
+                    }
+                };
+                link.hang_up();
+                let mut stream = stream.take();
+                if let Some(stream) = &mut stream {
+                    stream.watch.heard(&answer, now);
                 }
+                Next::Via(State::Back(stream), Need::Swap)
             }
+            State::Back(stream) => match stream.take() {
+                Some(stream) => Next::To(State::Stream(stream)),
+                None => Next::To(self.kill(now, link)?),
+            },
+            State::Inspect(asking) => {
+                let deadline = self.deadline().map(|deadline| deadline.max(asking.fair()));
+                let found = match asking.poll(now, link) {
+                    Ok(Step::Done(found)) => found,
+                    Ok(_) | Err(_) if deadline.is_some_and(|deadline| now >= deadline) => {
+                        return self.kill(now, link).map(Next::To);
+                    }
+                    Ok(Step::Need(need)) => return Ok(Next::Stay(need.by(deadline))),
+                    Err(error) => return self.give_up(now, link, error),
+                };
+                return self.judge(&found, now, link);
+            }
+            State::Look(looking) => match looking.poll(now, link) {
+                Ok(Step::Need(need)) => Next::Stay(need),
+                Ok(Step::Done(Ok(code))) => Next::To(State::Exited(code, self.ran(now))),
+                // With its container it has ended.
+                Ok(Step::Done(Err(error @ Error::Container(_)))) => return Err(error),
+                Ok(Step::Done(Err(error))) | Err(error) => return self.give_up(now, link, error),
+            },
             State::Exited(exit_code, duration) => Next::Done(Ended {
                 exit_code: *exit_code,
                 duration: *duration,
@@ -338,60 +361,5 @@ impl Exec {
                 })
             }
         })
-    }
-
-    /// Takes one frame, if there is one, and sees whether the command has ended.
-    fn stream(
-        &mut self,
-        demux: &mut Demux,
-        look: &mut Instant,
-        ended: Option<i32>,
-        now: Instant,
-        link: &mut Link,
-    ) -> Result<Next, Error> {
-        let keep = |demux: &mut Demux, look| State::Stream {
-            demux: std::mem::replace(demux, Demux::raw()),
-            look,
-            ended,
-        };
-        let eof = link.is_eof();
-        let over = match demux.next(link.received(), eof) {
-            Ok(Some(frame)) => {
-                self.marks.push(frame, !self.direct);
-                if let Some(code) = self.marks.code() {
-                    link.hang_up();
-                    let code = verdict::of_marks(&self.command, &code)?;
-                    return Ok(Next::To(State::Exited(code, self.ran(now))));
-                }
-                if !self.is_late(now) {
-                    return Ok(Next::To(keep(demux, now + QUIET)));
-                }
-                false
-            }
-            Ok(None) => eof,
-            Err(_) if link.failure().is_some() => true,
-            Err(source) => return self.give_up(now, link, Error::protocol("read output", source)),
-        };
-        if over {
-            link.hang_up();
-            self.marks.finish();
-            return Ok(Next::To(State::Inspect(self.inspect()?)));
-        }
-        if self.is_late(now) {
-            return self.kill(now, link, false).map(Next::To);
-        }
-        if let (Some(code), true) = (ended, now >= *look) {
-            link.hang_up();
-            self.marks.finish();
-            return Ok(Next::To(State::Exited(code, self.ran(now))));
-        }
-        if self.direct && now >= *look {
-            let call = self.inspect()?;
-            let demux = Some(std::mem::replace(demux, Demux::raw()));
-            return Ok(Next::Via(State::Aside { demux, call }, Need::Swap));
-        }
-        let look = Some(*look).filter(|_| self.direct);
-        let until = self.deadline().into_iter().chain(look).min();
-        Ok(Next::Stay(Need::Wait { read: true, until }))
     }
 }
