@@ -51,6 +51,9 @@ pub enum Network {
     Named(String),
 }
 
+/// The longest grace: a day.
+const LONGEST_GRACE: Duration = Duration::from_secs(24 * 3600);
+
 /// The prefix of the labels that are ours.
 pub(crate) const LABELS: &str = "pocket-dock.";
 
@@ -142,7 +145,7 @@ impl ContainerSpec {
     }
 
     /// How long `shutdown` leaves the main process after it was told to end (SIGTERM) before it is killed. 10 s by
-    /// default, rounded up to whole seconds; the main process that is there without a command of yours ends at once.
+    /// default, a day at most, rounded up to whole seconds; the main process that is there without a command of yours ends at once.
     #[must_use]
     pub fn grace(mut self, limit: Duration) -> Self {
         self.grace = limit;
@@ -193,6 +196,12 @@ impl ContainerSpec {
         }
         if self.pids == Some(0) || self.pids.is_some_and(|count| i64::try_from(count).is_err()) {
             return Err(Error::misuse("a limit of processes is at least 1 and less than 2^63"));
+        }
+        if self.grace > LONGEST_GRACE {
+            return Err(Error::misuse(format!(
+                "a grace of {:?} is too long: it is a day at most",
+                self.grace
+            )));
         }
         if let Network::Named(name) = &self.network {
             check_text("the network's name", name)?;

@@ -190,7 +190,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Ask<()>> {
-        let limit = self.engine.target().answer_limit() + self.grace;
+        let limit = self.engine.target().answer_limit().saturating_add(self.grace);
         let ask = self.question("stop container", container::stop(&self.id, self.grace), |_| Ok(()));
         self.engine.runtime().drive(ask.within(limit))
     }
@@ -239,22 +239,22 @@ impl<R: Runtime> Container<R> {
         self.engine.runtime().drive(restart)
     }
 
-    /// Waits until its main process ends, however long that takes, and gives its exit code. The container then removes
-    /// itself.
+    /// Waits until its main process ends, however long that takes, and gives its exit code, at once if it has ended
+    /// already. The container then removes itself, unless its spec says
+    /// [otherwise](crate::ContainerSpec::auto_remove).
     ///
     /// A future of it that is dropped before its end waits no longer, and changes nothing.
     ///
     /// # Errors
-    /// [`crate::ContainerError::Gone`] if it is gone already.
+    /// [`crate::ContainerError::Gone`] if it is gone already; [`Error::Deadline`] if the engine does not take the
+    /// question within [`crate::Options::answer_limit`].
     pub fn wait(&self) -> R::Returns<Ask<i64>> {
         let request = container::wait(&self.id);
         let ask = self.question("wait for container", request, |answer| {
             json::<container::Waited>("wait for container", &answer.body).map(|waited| waited.status_code)
         });
-        // A hundred years: as long as an Instant is sure to hold.
-        self.engine
-            .runtime()
-            .drive(ask.within(Duration::from_secs(3_153_600_000)))
+        // Engines send the head at once, and the body at the end.
+        self.engine.runtime().drive(ask.patient())
     }
 
     /// Tells the main process to end (SIGTERM), kills it after the spec's grace, and sees that the container is gone.

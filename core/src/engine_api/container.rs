@@ -172,10 +172,11 @@ pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
     Ok(Request::get(path("/containers", id, "/json")?))
 }
 
-/// Answers when the container ends next.
+/// Answers when the container does not run (any more), at once if it has ended already. `next-exit` would wait for the
+/// end of a run that never comes.
 pub(crate) fn wait(id: &str) -> Result<Request, Error> {
     Ok(Request::post(
-        path("/containers", id, "/wait")?.query("condition", "next-exit"),
+        path("/containers", id, "/wait")?.query("condition", "not-running"),
     ))
 }
 

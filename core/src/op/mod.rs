@@ -19,7 +19,7 @@ use std::any::Any;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::link::Link;
@@ -114,6 +114,14 @@ impl<T> From<Need> for Step<T> {
     fn from(need: Need) -> Self {
         Self::Need(need)
     }
+}
+
+/// No limit is longer: a hundred years, as long as an [`Instant`] is sure to hold.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_153_600_000);
+
+/// The time `limit` after `now`, whatever the limit.
+pub(crate) fn after(now: Instant, limit: Duration) -> Instant {
+    now.checked_add(limit.min(LONGEST)).unwrap_or(now)
 }
 
 /// Takes the value of a finished sub-machine, or hands on what it needs.

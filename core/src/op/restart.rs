@@ -64,7 +64,7 @@ enum Then {
 impl Restart {
     /// Ends the main process of a container that removes itself, which has `grace` for that, and runs it again.
     pub(crate) fn at_once(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
-        let limit = target.answer_limit() + grace;
+        let limit = target.answer_limit().saturating_add(grace);
         let state = match container::restart(id, grace) {
             Ok(request) => State::Restart(Call::new("restart container", target, &request).within(limit)),
             Err(error) => State::Refused(Some(error)),
@@ -74,7 +74,7 @@ impl Restart {
 
     /// The same for a container that stays when it is stopped.
     pub(crate) fn stop_and_start(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
-        let limit = target.answer_limit() + grace;
+        let limit = target.answer_limit().saturating_add(grace);
         let state = match container::stop(id, grace) {
             Ok(request) => State::Stop(Call::new("stop container", target, &request).within(limit)),
             Err(error) => State::Refused(Some(error)),

@@ -20,7 +20,7 @@ impl Shutdown {
     /// Tells the main process to end, and kills it after `grace`.
     pub(crate) fn polite(target: &Target, id: &str, grace: Duration) -> Result<Self, Error> {
         let request = container::stop(id, grace)?;
-        let limit = target.answer_limit() + grace;
+        let limit = target.answer_limit().saturating_add(grace);
         let stop = Call::new("stop container", target, &request).within(limit);
         Ok(Self {
             stop: Some(stop),

@@ -79,6 +79,7 @@ impl Wire {
                     Outcome::Exec(head, id) => (head, Mode::Exec(id)),
                     Outcome::Leash(head, id) => (head, Mode::Leash(id)),
                     Outcome::Wait(head, id) => (head, Mode::Wait(id)),
+                    Outcome::Stuck(head) => (head, Mode::Silent),
                 },
             };
             if matches!(mode, Mode::Exec(_)) && engine.writer.is_docker() {

@@ -100,6 +100,17 @@ pub(super) fn the_main_process_is_waited_for<A: Adapter>(bench: &Bench<A>) -> Ve
         bench.wait(sandbox.run("sleep 3; kill -USR1 1"))?;
         same("exit code", waiting.join().map_err(|_| "the waiter panicked")??, 7)
     })?;
+    // One that ended long ago.
+    let spec = ContainerSpec::new(images::BUSYBOX).command(["/bin/sh", "-c", "exit 3"]);
+    let ended = bench.wait(bench.engine.create(spec.auto_remove(false)))?;
+    let until = bench.adapter.now() + Duration::from_secs(10);
+    while bench.wait(ended.inspect())?.running && bench.adapter.now() < until {
+        bench.adapter.pause(Duration::from_millis(20));
+    }
+    for _ in 0..2 {
+        same("exit code of one that has ended", bench.wait(ended.wait())?, 3)?;
+    }
+    bench.wait(ended.shutdown())?;
     let signalled = bench.sandbox()?;
     bench.wait(signalled.kill(Signal::Kill))?;
     bench.wait(signalled.shutdown())?;
