@@ -1,5 +1,6 @@
 //! A container that is ours.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::http::Request;
 use crate::link::Link;
 use crate::op::call::Answer;
-use crate::op::{Ask, Created, Op, Remove, Restart, Run, Shutdown, Slot, Step};
+use crate::op::{Ask, Created, Op, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::spec::ContainerSpec;
@@ -33,7 +34,8 @@ pub struct Container<R: Runtime> {
     grace: Duration,
     auto_remove: bool,
     own_main: bool,
-    ended: AtomicBool,
+    /// It has ended, or is being ended; a failure to do so takes it back.
+    ended: Arc<AtomicBool>,
 }
 
 /// What the main process that is ours is left to end: it ends at once, unless it was started so lately that it does not
@@ -92,7 +94,7 @@ impl<R: Runtime> Container<R> {
             grace: end.grace,
             auto_remove: end.auto_remove,
             own_main: end.own_main,
-            ended: AtomicBool::new(false),
+            ended: Arc::default(),
         }
     }
 
@@ -219,8 +221,9 @@ impl<R: Runtime> Container<R> {
     /// A future of it that is dropped once the engine was asked goes on to its end in the background.
     ///
     /// # Errors
-    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] on
-    /// an engine that could lose it.
+    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Deadline`] if the main process
+    /// has not ended within [`crate::Options::answer_limit`] and the grace; [`Error::Misuse`] on an engine that could
+    /// lose it.
     pub fn restart(&self) -> R::Returns<Restart> {
         let (target, id, leash, grace) = (self.engine.target(), &self.id, &self.leash, self.grace);
         let restart = if !self.auto_remove {
@@ -248,17 +251,14 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`] if it is gone already; [`Error::Deadline`] if the engine does not take the
     /// question within [`crate::Options::answer_limit`].
-    pub fn wait(&self) -> R::Returns<Ask<i64>> {
-        let request = container::wait(&self.id);
-        let ask = self.question("wait for container", request, |answer| {
-            json::<container::Waited>("wait for container", &answer.body).map(|waited| waited.status_code)
-        });
-        // Engines send the head at once, and the body at the end.
-        self.engine.runtime().drive(ask.patient())
+    pub fn wait(&self) -> R::Returns<Wait> {
+        self.engine
+            .runtime()
+            .drive(Wait::new(self.engine.target(), &self.id, &self.name))
     }
 
-    /// Tells the main process to end (SIGTERM), kills it after the spec's grace, and sees that the container is gone.
-    /// Done already, it is done.
+    /// Tells the main process to end (SIGTERM), ends its standard input, kills it after the spec's grace, and sees that
+    /// the container is gone. Done already, it is done. After an error, the drop tries again.
     ///
     /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
     ///
@@ -269,7 +269,7 @@ impl<R: Runtime> Container<R> {
         let shutdown = if self.own_main {
             Ok(Shutdown::forced(self.engine.target(), &self.id))
         } else {
-            Shutdown::polite(self.engine.target(), &self.id, self.grace)
+            Shutdown::polite(self.engine.target(), &self.id, self.grace, &self.leash)
         };
         self.end(shutdown)
     }
@@ -289,6 +289,7 @@ impl<R: Runtime> Container<R> {
         self.engine.runtime().drive(Ending {
             shutdown: Some(shutdown),
             leash: self.leash.clone(),
+            ended: Arc::clone(&self.ended),
         })
     }
 
@@ -333,23 +334,27 @@ impl<R: Runtime> Drop for Container<R> {
 pub struct Ending {
     shutdown: Option<Result<Shutdown, Error>>,
     leash: Slot,
+    ended: Arc<AtomicBool>,
 }
 
 impl Op for Ending {
     type Output = ();
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
-        match &mut self.shutdown {
-            Some(Ok(shutdown)) => {
-                crate::op::ready!(shutdown.poll(now, link));
-                self.leash.clear();
-                Ok(Step::Done(()))
-            }
+        let step = match &mut self.shutdown {
+            Some(Ok(shutdown)) => shutdown.poll(now, link),
             _ => match self.shutdown.take() {
                 Some(Err(error)) => Err(error),
                 _ => Ok(Step::Done(())),
             },
+        };
+        match &step {
+            Ok(Step::Done(())) => self.leash.clear(),
+            Ok(Step::Need(_)) => {}
+            // The drop tries again.
+            Err(_) => self.ended.store(false, Ordering::Relaxed),
         }
+        step
     }
 
     fn abandon(&mut self) -> bool {

@@ -55,15 +55,6 @@ impl<T: Send + 'static> Ask<T> {
         self
     }
 
-    /// The limit is that of the answer's head; its body may take as long as it likes.
-    pub(crate) fn patient(mut self) -> Self {
-        self.state = match self.state {
-            State::Calling(call) => State::Calling(Box::new(call.patient())),
-            refused @ State::Refused(_) => refused,
-        };
-        self
-    }
-
     pub(crate) fn within(mut self, limit: Duration) -> Self {
         self.state = match self.state {
             State::Calling(call) => State::Calling(Box::new(call.within(limit))),

@@ -105,6 +105,11 @@ impl Call {
         self.state == State::Sent
     }
 
+    /// Whether the head of the answer has come.
+    pub(crate) fn has_head(&self) -> bool {
+        self.head.is_some()
+    }
+
     pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Answer>, Error> {
         let until = *self.deadline.get_or_insert(after(now, self.limit));
         loop {

@@ -34,6 +34,7 @@ pub(crate) mod remove;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod shutdown;
+pub(crate) mod wait;
 
 pub use ask::Ask;
 pub(crate) use ask::after_the_end;
@@ -43,6 +44,7 @@ pub use remove::Remove;
 pub use restart::Restart;
 pub use run::Run;
 pub use shutdown::Shutdown;
+pub use wait::Wait;
 
 /// A whole call, without its I/O.
 pub trait Op: Send + Unpin + 'static {
