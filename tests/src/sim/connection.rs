@@ -69,6 +69,11 @@ impl Wire {
                 Some(Reply::Close(bytes)) => (bytes, Mode::Closed),
                 Some(Reply::Endless(bytes, pattern)) => (bytes, Mode::Endless(pattern)),
                 Some(Reply::Silence) => (Vec::new(), Mode::Silent),
+                Some(Reply::DoneAfter(time)) => {
+                    let at = engine.now + time;
+                    engine.late.push((at, request));
+                    (Vec::new(), Mode::Silent)
+                }
                 Some(Reply::DoneThenClose(bytes)) => {
                     drop(engine.route(&request));
                     (bytes, Mode::Closed)

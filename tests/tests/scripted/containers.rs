@@ -163,13 +163,6 @@ fn containers_end_in_every_way() {
     });
 }
 
-/// An answer of the engine's that is not its own.
-fn answer(status: u16, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
-        .into_bytes()
-}
-
 #[test]
 fn one_that_has_ended_is_not_waited_for() {
     everywhere(|world| {
