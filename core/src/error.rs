@@ -166,6 +166,16 @@ pub enum ContainerError {
         /// The engine's own message.
         message: String,
     },
+    /// There is no such network. Nothing was left behind.
+    #[error(
+        "the network {network:?} is not on this engine: create it with the engine's own tool, or use `Network::Default` or `Network::None`. The engine said: {message}"
+    )]
+    NoNetwork {
+        /// The network as it was asked for.
+        network: String,
+        /// The engine's own message.
+        message: String,
+    },
     /// The memory limit is one that the engine cannot set. Nothing was left behind.
     #[error("the memory limit of {bytes} bytes cannot be set: engines want at least 6 MiB. The engine said: {message}")]
     BadMemory {
@@ -176,13 +186,15 @@ pub enum ContainerError {
     },
     /// It was told to end and is still there.
     #[error(
-        "container {name} is still there {after:?} after it was removed: the engine may be stuck; remove it by hand when the engine answers again"
+        "container {name} is still there {after:?} after it was removed: the engine may be stuck; remove it by hand when the engine answers again. The engine said: {message}"
     )]
     StillThere {
         /// Name or id.
         name: String,
         /// How long it was waited for.
         after: Duration,
+        /// What the engine said when it refused last.
+        message: String,
     },
 }
 

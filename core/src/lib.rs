@@ -36,7 +36,7 @@ pub use engine_api::image::ImageSummary;
 pub use error::{ContainerError, Error, ExecError, ImageError, SocketError};
 pub use limits::Limits;
 pub use link::Link;
-pub use op::{Ask, KillReport, Need, Op, Remove, Restart, Run, Shutdown, Slot, Step};
+pub use op::{Ask, KillReport, Need, Op, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, Output};
 pub use runtime::{Host, Owner, Runtime, Service};

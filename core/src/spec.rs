@@ -47,9 +47,13 @@ pub enum Network {
     None,
     /// The engine's default network.
     Default,
-    /// A network of the engine, by name.
+    /// A network of the engine, by name. The words that engines take for something else, such as `host`, `bridge`, `none`
+    /// and `container:`, are refused.
     Named(String),
 }
+
+/// The longest grace: a day.
+const LONGEST_GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// The prefix of the labels that are ours.
 pub(crate) const LABELS: &str = "pocket-dock.";
@@ -142,7 +146,7 @@ impl ContainerSpec {
     }
 
     /// How long `shutdown` leaves the main process after it was told to end (SIGTERM) before it is killed. 10 s by
-    /// default, rounded up to whole seconds; the main process that is there without a command of yours ends at once.
+    /// default, a day at most, rounded up to whole seconds; the main process that is there without a command of yours ends at once.
     #[must_use]
     pub fn grace(mut self, limit: Duration) -> Self {
         self.grace = limit;
@@ -169,6 +173,14 @@ impl ContainerSpec {
                 "the container's command is empty: give at least the program",
             ));
         }
+        for (at, word) in self.command.iter().flatten().enumerate() {
+            if word.contains('\0') || (at == 0 && word.is_empty()) {
+                return Err(Error::misuse(format!(
+                    "{word:?} cannot be in the container's command: no word has a NUL character, and the program is not \
+                     empty"
+                )));
+            }
+        }
         for (name, value) in &self.env {
             check_env(name, value)?;
         }
@@ -194,8 +206,14 @@ impl ContainerSpec {
         if self.pids == Some(0) || self.pids.is_some_and(|count| i64::try_from(count).is_err()) {
             return Err(Error::misuse("a limit of processes is at least 1 and less than 2^63"));
         }
+        if self.grace > LONGEST_GRACE {
+            return Err(Error::misuse(format!(
+                "a grace of {:?} is too long: it is a day at most",
+                self.grace
+            )));
+        }
         if let Network::Named(name) = &self.network {
-            check_text("the network's name", name)?;
+            check_network(name)?;
         }
         Ok(())
     }
@@ -210,6 +228,28 @@ fn check_name(name: &str) -> Result<(), Error> {
     Err(Error::misuse(format!(
         "the container name {name:?} cannot be used: names have at least two characters, letters, digits, `_`, `.` or \
          `-`, and begin with a letter or a digit"
+    )))
+}
+
+/// Engines take some words, and anything with a colon, as kinds of network: `host` would give the host's own.
+fn check_network(name: &str) -> Result<(), Error> {
+    let instead = match name {
+        "bridge" | "default" | "private" => "use `Network::Default` for the engine's default network",
+        "none" => "use `Network::None`",
+        "host" | "slirp4netns" | "pasta" | "ns" | "container" | "nat" => {
+            "a network of the engine, made with its own tool, may be named, and nothing else"
+        }
+        name if name.is_empty()
+            || !name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')) =>
+        {
+            "a network's name has letters, digits, `_`, `.` and `-` only"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::misuse(format!(
+        "the network {name:?} cannot be named: {instead}"
     )))
 }
 
@@ -266,6 +306,15 @@ mod tests {
             spec().memory(0),
             spec().pids(0),
             spec().network(Network::Named(String::new())),
+            spec().network(Network::Named("host".into())),
+            spec().network(Network::Named("none".into())),
+            spec().network(Network::Named("bridge".into())),
+            spec().network(Network::Named("default".into())),
+            spec().network(Network::Named("container:x".into())),
+            spec().network(Network::Named("slirp4netns:port_handler=slirp4netns".into())),
+            spec().command([""]),
+            spec().command(["a", "b\0"]),
+            spec().grace(Duration::MAX),
         ] {
             assert!(matches!(wrong.check(), Err(Error::Misuse(_))), "{wrong:?}");
         }

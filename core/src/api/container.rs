@@ -1,5 +1,6 @@
 //! A container that is ours.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::http::Request;
 use crate::link::Link;
 use crate::op::call::Answer;
-use crate::op::{Ask, Created, Op, Place, Remove, Restart, Run, Shutdown, Slot, Step};
+use crate::op::{Ask, Created, Op, Place, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::spec::ContainerSpec;
@@ -33,7 +34,8 @@ pub struct Container<R: Runtime> {
     grace: Duration,
     auto_remove: bool,
     own_main: bool,
-    ended: AtomicBool,
+    /// It has ended, or is being ended; a failure to do so takes it back.
+    ended: Arc<AtomicBool>,
 }
 
 /// What the main process that is ours is left to end: it ends at once, unless it was started so lately that it does not
@@ -92,7 +94,7 @@ impl<R: Runtime> Container<R> {
             grace: end.grace,
             auto_remove: end.auto_remove,
             own_main: end.own_main,
-            ended: AtomicBool::new(false),
+            ended: Arc::default(),
         }
     }
 
@@ -195,7 +197,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Ask<()>> {
-        let limit = self.engine.target().answer_limit() + self.grace;
+        let limit = self.engine.target().answer_limit().saturating_add(self.grace);
         let ask = self.question("stop container", container::stop(&self.id, self.grace), |_| Ok(()));
         self.engine.runtime().drive(ask.within(limit))
     }
@@ -224,8 +226,9 @@ impl<R: Runtime> Container<R> {
     /// A future of it that is dropped once the engine was asked goes on to its end in the background.
     ///
     /// # Errors
-    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] on
-    /// an engine that could lose it.
+    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Deadline`] if the main process
+    /// has not ended within [`crate::Options::answer_limit`] and the grace; [`Error::Misuse`] on an engine that could
+    /// lose it.
     pub fn restart(&self) -> R::Returns<Restart> {
         let (target, id, leash, grace) = (self.engine.target(), &self.id, &self.leash, self.grace);
         let restart = if !self.auto_remove {
@@ -244,26 +247,23 @@ impl<R: Runtime> Container<R> {
         self.engine.runtime().drive(restart)
     }
 
-    /// Waits until its main process ends, however long that takes, and gives its exit code. The container then removes
-    /// itself.
+    /// Waits until its main process ends, however long that takes, and gives its exit code, at once if it has ended
+    /// already. The container then removes itself, unless its spec says
+    /// [otherwise](crate::ContainerSpec::auto_remove).
     ///
     /// A future of it that is dropped before its end waits no longer, and changes nothing.
     ///
     /// # Errors
-    /// [`crate::ContainerError::Gone`] if it is gone already.
-    pub fn wait(&self) -> R::Returns<Ask<i64>> {
-        let request = container::wait(&self.id);
-        let ask = self.question("wait for container", request, |answer| {
-            json::<container::Waited>("wait for container", &answer.body).map(|waited| waited.status_code)
-        });
-        // A hundred years: as long as an Instant is sure to hold.
+    /// [`crate::ContainerError::Gone`] if it is gone already; [`Error::Deadline`] if the engine does not take the
+    /// question within [`crate::Options::answer_limit`].
+    pub fn wait(&self) -> R::Returns<Wait> {
         self.engine
             .runtime()
-            .drive(ask.within(Duration::from_secs(3_153_600_000)))
+            .drive(Wait::new(self.engine.target(), &self.id, &self.name))
     }
 
-    /// Tells the main process to end (SIGTERM), kills it after the spec's grace, and sees that the container is gone.
-    /// Done already, it is done.
+    /// Tells the main process to end (SIGTERM), ends its standard input, kills it after the spec's grace, and sees that
+    /// the container is gone. Done already, it is done. After an error, the drop tries again.
     ///
     /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
     ///
@@ -274,7 +274,7 @@ impl<R: Runtime> Container<R> {
         let shutdown = if self.own_main {
             Ok(Shutdown::forced(self.engine.target(), &self.id))
         } else {
-            Shutdown::polite(self.engine.target(), &self.id, self.grace)
+            Shutdown::polite(self.engine.target(), &self.id, self.grace, &self.leash)
         };
         self.end(shutdown)
     }
@@ -294,6 +294,7 @@ impl<R: Runtime> Container<R> {
         self.engine.runtime().drive(Ending {
             shutdown: Some(shutdown),
             leash: self.leash.clone(),
+            ended: Arc::clone(&self.ended),
         })
     }
 
@@ -338,23 +339,27 @@ impl<R: Runtime> Drop for Container<R> {
 pub struct Ending {
     shutdown: Option<Result<Shutdown, Error>>,
     leash: Slot,
+    ended: Arc<AtomicBool>,
 }
 
 impl Op for Ending {
     type Output = ();
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
-        match &mut self.shutdown {
-            Some(Ok(shutdown)) => {
-                crate::op::ready!(shutdown.poll(now, link));
-                self.leash.clear();
-                Ok(Step::Done(()))
-            }
+        let step = match &mut self.shutdown {
+            Some(Ok(shutdown)) => shutdown.poll(now, link),
             _ => match self.shutdown.take() {
                 Some(Err(error)) => Err(error),
                 _ => Ok(Step::Done(())),
             },
+        };
+        match &step {
+            Ok(Step::Done(())) => self.leash.clear(),
+            Ok(Step::Need(_)) => {}
+            // The drop tries again.
+            Err(_) => self.ended.store(false, Ordering::Relaxed),
         }
+        step
     }
 
     fn abandon(&mut self) -> bool {

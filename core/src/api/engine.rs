@@ -157,8 +157,11 @@ impl<R: Runtime> Engine<R> {
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`crate::ContainerError::NameInUse`], [`crate::ContainerError::BadMemory`],
-    /// [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] for a spec that cannot be. After an error nothing is
-    /// left on the engine.
+    /// [`crate::ContainerError::NoNetwork`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] for a spec that
+    /// cannot be. After an error nothing is left on the engine: where it did not answer in time, or the connection
+    /// broke, the container is looked for up to 10 s more.
+    ///
+    /// The first creation removes what programs that have died left on the engine, for 10 s at most.
     pub fn create(&self, spec: ContainerSpec) -> R::Returns<Creating<R>> {
         let host = self.0.runtime.host();
         let random = hex(host.entropy());
@@ -200,11 +203,11 @@ impl<R: Runtime> Engine<R> {
     /// notice; whether the image is there afterwards is not certain, and layers may be left in the engine's cache.
     ///
     /// # Errors
-    /// [`ImageError::BuildFailed`] with the end of the log.
+    /// [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin.
     pub fn build_image(&self, tag: &str, context: impl Into<Bytes>) -> R::Returns<Ask<BuiltImage>> {
         let what = "build image";
         let request = image::split_name(tag).map(|_| image::build(tag));
-        let ask = Ask::new(what, &self.0.target, Subject::Engine, request, move |answer| {
+        let ask = Ask::new(what, &self.0.target, Subject::Build, request, move |answer| {
             let progress = Progress::parse(what, &answer.body)?;
             match (progress.error, progress.id) {
                 (Some(message), _) => Err(ImageError::BuildFailed {

@@ -28,6 +28,9 @@ pub(crate) struct Marks {
 pub(crate) const MANAGED: &str = "pocket-dock.managed";
 pub(crate) const INSTANCE: &str = "pocket-dock.instance";
 pub(crate) const OWNER: &str = "pocket-dock.owner";
+/// The name the container was made with. Images made of a container hand its labels on to others, which have other
+/// names.
+pub(crate) const NAME: &str = "pocket-dock.name";
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -69,6 +72,7 @@ pub(crate) fn create(name: &str, spec: &ContainerSpec, marks: &Marks) -> Result<
     debug_assert!(labels.keys().all(|name| !name.starts_with(LABELS)));
     labels.insert(MANAGED, "true");
     labels.insert(INSTANCE, &marks.instance);
+    labels.insert(NAME, name);
     labels.insert("pocket-dock.created-at", &marks.created_at);
     labels.insert(OWNER, marks.owner.as_deref().unwrap_or(""));
     let (entrypoint, cmd) = match &spec.command {
@@ -112,8 +116,17 @@ pub(crate) fn sendable(request: Result<Request, ProtocolError>) -> Result<Reques
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct CreatedAnswer {
-    #[serde(rename = "Id")]
+    #[serde(rename = "Id", deserialize_with = "id")]
     pub(crate) id: String,
+}
+
+/// An id that can be put into a path. Engines give 64 hex digits.
+fn id<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let id = String::deserialize(from)?;
+    if id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(serde::de::Error::custom(format!("{id:?} is no id")));
+    }
+    Ok(id)
 }
 
 /// Holds the container's standard input: the leash.
@@ -172,7 +185,7 @@ pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
     Ok(Request::get(path("/containers", id, "/json")?))
 }
 
-/// Answers when the container ends next.
+/// Answers when the container ends next: never, if it has ended already.
 pub(crate) fn wait(id: &str) -> Result<Request, Error> {
     Ok(Request::post(
         path("/containers", id, "/wait")?.query("condition", "next-exit"),
@@ -193,11 +206,21 @@ pub(crate) fn list_managed() -> Request {
 pub(crate) struct Listed {
     #[serde(rename = "Id")]
     pub(crate) id: String,
+    /// With a slash before each.
+    #[serde(rename = "Names", default)]
+    names: Option<Vec<String>>,
     #[serde(rename = "Labels", default)]
     labels: Option<BTreeMap<String, String>>,
 }
 
 impl Listed {
+    /// Whether its labels are its own, and not those of an image.
+    pub(crate) fn is_ours(&self) -> bool {
+        let names = self.names.as_deref().unwrap_or_default();
+        let named = |name: &str| names.iter().any(|one| one.trim_start_matches('/') == name);
+        self.label(MANAGED) == Some("true") && self.label(NAME).is_some_and(named)
+    }
+
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.labels.as_ref()?.get(name).map(String::as_str)
     }

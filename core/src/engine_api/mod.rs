@@ -69,7 +69,8 @@ impl Target {
                 kind,
                 prefix,
                 limits,
-                answer_limit,
+                // Limits are added to it.
+                answer_limit: answer_limit.min(crate::op::LONGEST),
             }),
             _keeper: None,
         }

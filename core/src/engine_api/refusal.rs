@@ -7,6 +7,9 @@
 //! | exec in a stopped container | 409 `is not running` | 500 `container state improper` | `NotRunning` |
 //! | exec in a paused container | 409 `is paused` | 409 `is paused` | `Paused` |
 //! | no such image | 404 `No such image` | 404 `image not known` | `Image::NotFound` |
+//! | no such network | 404 `network x not found` | 500 `network not found` | `NoNetwork` |
+//! | unpause what is not paused | 500 `is not paused` | 500 `is not paused` | `Refused` |
+//! | a build | 400, 500 | 400, 500 | `Image::BuildFailed` |
 //! | a value out of range | 400 | 400, or 500 `invalid argument` | `Refused` |
 
 use serde::Deserialize;
@@ -19,6 +22,8 @@ use crate::op::call::Answer;
 pub(crate) enum Subject {
     /// Something about the engine as a whole.
     Engine,
+    /// An image to be built.
+    Build,
     /// A container, by name or id.
     Container(String),
     /// A container to be created from an image.
@@ -26,6 +31,7 @@ pub(crate) enum Subject {
         name: String,
         image: String,
         memory: Option<u64>,
+        network: Option<String>,
     },
     /// A command, run as a user, in a container.
     Exec { container: String, user: Option<String> },
@@ -74,7 +80,17 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
     let message = message.to_owned();
     let error = match subject {
         Subject::Engine => return None,
-        Subject::NewContainer { name, image, memory } => {
+        Subject::Build => ImageError::BuildFailed {
+            message,
+            log: String::new(),
+        }
+        .into(),
+        Subject::NewContainer {
+            name,
+            image,
+            memory,
+            network,
+        } => {
             if lower.contains("already in use") && matches!(status, 409 | 500) {
                 ContainerError::NameInUse {
                     name: name.clone(),
@@ -87,6 +103,8 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
                     message,
                 }
                 .into()
+            } else if let Some(error) = network.as_deref().and_then(|name| no_network(name, &message)) {
+                error.into()
             } else if let (Some(bytes), true) = (*memory, lower.contains("memory limit")) {
                 ContainerError::BadMemory { bytes, message }.into()
             } else {
@@ -110,6 +128,17 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
     Some(error)
 }
 
+/// The error, if these words say that a network is missing.
+pub(crate) fn no_network(name: &str, message: &str) -> Option<ContainerError> {
+    let lower = message.to_ascii_lowercase();
+    (lower.contains("network") && (lower.contains("not found") || lower.contains("no such network"))).then(|| {
+        ContainerError::NoNetwork {
+            network: name.to_owned(),
+            message: message.to_owned(),
+        }
+    })
+}
+
 fn state(name: &str, status: u16, lower: &str, message: String) -> Option<Error> {
     let name = name.to_owned();
     let error = match status {
@@ -120,6 +149,8 @@ fn state(name: &str, status: u16, lower: &str, message: String) -> Option<Error>
         {
             ContainerError::Gone { name, message }
         }
+        // It is in the state it is to be brought into.
+        _ if lower.contains("not paused") || lower.contains("already paused") => return None,
         409 | 500 if lower.contains("paused") => ContainerError::Paused { name, message },
         409 | 500
             if lower.contains("is not running")
@@ -202,6 +233,7 @@ mod tests {
             name: "n".into(),
             image: "i".into(),
             memory: None,
+            network: Some("nosuch".into()),
         };
         for (status, words) in [
             (
@@ -219,6 +251,24 @@ mod tests {
                 "{words}: {error:?}"
             );
         }
-        assert!(about(&new, 404, "network nosuch not found").is_none());
+        for words in [
+            "network nosuch not found",
+            "unable to find network with name or ID nosuch: network not found",
+        ] {
+            let error = about(&new, 404, words);
+            assert!(
+                matches!(error, Some(Error::Container(ContainerError::NoNetwork { .. }))),
+                "{words}: {error:?}"
+            );
+        }
+        let container = Subject::Container("c".into());
+        for (status, words) in [
+            (500, "Container 12 is not paused"),
+            (500, "\"12\" is not paused, can't unpause: container state improper"),
+            (409, "container 12 is already paused"),
+        ] {
+            let error = about(&container, status, words);
+            assert!(error.is_none(), "{words}: {error:?}");
+        }
     }
 }

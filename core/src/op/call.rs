@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Need, Step};
+use super::{Need, Step, after};
 use crate::engine_api::Target;
 use crate::error::{Error, SocketError};
 use crate::http::{Event, Request, ResponseHead, ResponseReader, chunked};
@@ -44,6 +44,8 @@ pub(crate) struct Call {
     outgoing: Vec<Bytes>,
     reader: ResponseReader,
     limit: Duration,
+    /// Once there is a head, the body may take as long as it likes.
+    patient: bool,
     deadline: Option<Instant>,
     state: State,
     head: Option<ResponseHead>,
@@ -71,6 +73,7 @@ impl Call {
             outgoing: vec![request.encode(prefix)],
             reader: ResponseReader::new(target.limits(), request.method(), request.wants_upgrade()),
             limit: target.answer_limit(),
+            patient: false,
             deadline: None,
             state: State::Start,
             head: None,
@@ -91,13 +94,24 @@ impl Call {
         self
     }
 
+    /// The limit is that of the head; the body may take as long as it likes.
+    pub(crate) fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
     /// Whether the engine may have seen the request.
     pub(crate) fn is_sent(&self) -> bool {
         self.state == State::Sent
     }
 
+    /// Whether the head of the answer has come.
+    pub(crate) fn has_head(&self) -> bool {
+        self.head.is_some()
+    }
+
     pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Answer>, Error> {
-        let until = *self.deadline.get_or_insert(now + self.limit);
+        let until = *self.deadline.get_or_insert(after(now, self.limit));
         loop {
             match self.state {
                 State::Start if link.is_idle() => {
@@ -145,6 +159,13 @@ impl Call {
                         link.hang_up();
                     }
                     return self.done(false);
+                }
+                None if self.patient && self.head.is_some() => {
+                    return Ok(Need::Wait {
+                        read: true,
+                        until: None,
+                    }
+                    .into());
                 }
                 None if now >= until => {
                     return Err(Error::Deadline {

@@ -11,18 +11,23 @@
 //! no main process: the first creation on an engine sweeps those whose owner is dead.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::call::{Answer, Call};
 use super::remove::Remove;
-use super::{Need, Op, Slot, Step, ready};
+use super::{Need, Op, Slot, Step, after, ready};
 use crate::engine_api::container::{self, Marks};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{Target, json};
 use crate::error::{ContainerError, Error};
 use crate::link::Link;
 use crate::runtime::{Host, Owner};
-use crate::spec::ContainerSpec;
+use crate::spec::{ContainerSpec, Network};
+
+/// How long the orphans of others may hold up the creation, all together and each.
+const SWEEP_LIMITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
+/// How long a container may still appear after its creation was not answered in time, or the connection broke.
+const LATE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(1)];
 
 /// A container that runs.
 #[derive(Debug)]
@@ -53,7 +58,8 @@ pub(crate) struct Create {
 enum State {
     Begin,
     List(Call),
-    Sweep(Vec<String>, Option<Remove>),
+    /// Those left, the one at hand, and when to leave them all.
+    Sweep(Vec<String>, Option<Box<Remove>>, Instant),
     Create(Call),
     Attach(Call),
     Keep,
@@ -93,6 +99,14 @@ impl Create {
             name: self.name.clone(),
             image: self.spec.image.clone(),
             memory: self.spec.memory,
+            network: self.network(),
+        }
+    }
+
+    fn network(&self) -> Option<String> {
+        match &self.spec.network {
+            Network::Named(name) => Some(name.clone()),
+            Network::None | Network::Default => None,
         }
     }
 
@@ -100,7 +114,12 @@ impl Create {
         link.hang_up();
         self.leash.clear();
         let remove = if self.id.is_empty() {
-            Remove::ours(&self.target, &self.name, &self.marks.instance)
+            let late = match &error {
+                Error::Deadline { .. } => LATE[0],
+                Error::Socket(_) => LATE[1],
+                _ => Duration::ZERO,
+            };
+            Remove::ours(&self.target, &self.name, &self.marks.instance, late)
         } else {
             Remove::new(&self.target, &self.id)
         };
@@ -109,6 +128,9 @@ impl Create {
 
     fn start_failed(&self, answer: &Answer) -> Error {
         let (message, name) = (refusal::words(&answer.body), self.name.clone());
+        if let Some(error) = self.network().and_then(|name| refusal::no_network(&name, &message)) {
+            return error.into();
+        }
         match self.spec.memory {
             Some(bytes) if message.to_ascii_lowercase().contains("memory limit") => {
                 ContainerError::BadMemory { bytes, message }.into()
@@ -124,8 +146,7 @@ impl Create {
         };
         let dead = |one: &container::Listed| {
             let owner = one.label(container::OWNER).and_then(|text| text.parse::<Owner>().ok());
-            one.label(container::MANAGED) == Some("true")
-                && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
+            one.is_ours() && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
         };
         listed.into_iter().filter(dead).map(|one| one.id).collect()
     }
@@ -149,25 +170,35 @@ impl Create {
                             Vec::new()
                         },
                         None,
+                        after(now, SWEEP_LIMITS[0]),
                     )
                 }
-                State::Sweep(ids, current) => match current {
+                State::Sweep(_, _, until) if now >= *until => {
+                    tracing::warn!("orphans are left to be removed by others: the engine takes too long");
+                    link.hang_up();
+                    self.create()?
+                }
+                State::Sweep(ids, current, until) => match current {
                     Some(remove) => {
                         // One that cannot be removed is no reason not to make another.
                         match remove.poll(now, link) {
-                            Ok(Step::Need(need)) => return Ok(Step::Need(need)),
+                            Ok(Step::Need(Need::Dial { at, until: limit })) => {
+                                let until = limit.min(*until);
+                                return Ok(Need::Dial { at, until }.into());
+                            }
+                            Ok(Step::Need(need)) => return Ok(need.by(Some(*until)).into()),
                             Ok(Step::Done(())) => {}
                             Err(error) => {
                                 tracing::warn!(%error, "an orphan could not be removed");
                                 link.hang_up();
                             }
                         }
-                        State::Sweep(std::mem::take(ids), None)
+                        State::Sweep(std::mem::take(ids), None, *until)
                     }
                     None => match ids.pop() {
                         Some(id) => {
-                            let remove = Remove::new(&self.target, &id);
-                            State::Sweep(std::mem::take(ids), Some(remove))
+                            let remove = Remove::new(&self.target, &id).within(SWEEP_LIMITS[1]);
+                            State::Sweep(std::mem::take(ids), Some(Box::new(remove)), *until)
                         }
                         None => self.create()?,
                     },

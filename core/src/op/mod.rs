@@ -18,7 +18,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -34,6 +34,7 @@ pub(crate) mod remove;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod shutdown;
+pub(crate) mod wait;
 
 pub use ask::Ask;
 pub(crate) use ask::after_the_end;
@@ -44,6 +45,7 @@ pub use remove::Remove;
 pub use restart::Restart;
 pub use run::Run;
 pub use shutdown::Shutdown;
+pub use wait::Wait;
 
 /// A whole call, without its I/O.
 pub trait Op: Send + Unpin + 'static {
@@ -115,6 +117,14 @@ impl<T> From<Need> for Step<T> {
     fn from(need: Need) -> Self {
         Self::Need(need)
     }
+}
+
+/// No limit is longer: a hundred years, as long as an [`Instant`] is sure to hold.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_153_600_000);
+
+/// The time `limit` after `now`, whatever the limit.
+pub(crate) fn after(now: Instant, limit: Duration) -> Instant {
+    now.checked_add(limit.min(LONGEST)).unwrap_or(now)
 }
 
 /// Takes the value of a finished sub-machine, or hands on what it needs.

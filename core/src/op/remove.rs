@@ -5,20 +5,25 @@
 //!    ▲        ▲ │ still there: wait a little, and a little longer each time
 //!    └────────┴─┘
 //! ```
+//! By name, it looks first whether the container is ours, and goes on looking for a while where the engine may still be
+//! making it.
+//!
 //! Engines answer oddly while a container removes itself; only an inspect that finds nothing is believed. Podman leaves
 //! the main process of what it removes as long as the container's own stop timeout says, so ours are made with none.
 
 use std::time::{Duration, Instant};
 
-use super::call::Call;
-use super::{Need, Op, Step, ready};
-use crate::engine_api::{Target, container};
+use super::call::{Answer, Call};
+use super::{Need, Op, Step, after, ready};
+use crate::engine_api::{Target, container, json, refusal};
 use crate::error::{ContainerError, Error};
 use crate::link::Link;
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// The first wait, and the longest; each is twice as long as the one before.
 const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(30)];
+/// Between two looks for one that may still be made.
+const LATE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Removes a container and sees that it is gone.
 #[derive(Debug)]
@@ -27,9 +32,14 @@ pub struct Remove {
     id: String,
     /// Only if it has this label: a name alone may have become another's.
     instance: Option<String>,
+    /// How long one that is not there may still appear.
+    late: Duration,
+    limit: Duration,
     state: State,
-    deadline: Option<Instant>,
+    began: Option<Instant>,
     pause: Duration,
+    /// What the engine said when it refused last.
+    words: Option<String>,
 }
 
 #[derive(Debug)]
@@ -38,6 +48,8 @@ enum State {
     Delete(Option<Call>),
     Look(Option<Call>),
     Rest(Instant),
+    /// Before the next check.
+    RestUnknown(Instant),
 }
 
 impl Remove {
@@ -46,23 +58,28 @@ impl Remove {
             target: target.clone(),
             id: id.to_owned(),
             instance: None,
+            late: Duration::ZERO,
+            limit: LIMIT,
             state: State::Delete(None),
-            deadline: None,
+            began: None,
             pause: Duration::ZERO,
+            words: None,
         }
     }
 
-    /// By name, and only if the container has this instance label.
-    pub(crate) fn ours(target: &Target, name: &str, instance: &str) -> Self {
-        let instance = Some(instance.to_owned());
+    /// By name, and only if the container has this instance label. One that is not there may appear within `late`.
+    pub(crate) fn ours(target: &Target, name: &str, instance: &str, late: Duration) -> Self {
         Self {
-            target: target.clone(),
-            id: name.to_owned(),
-            instance,
+            instance: Some(instance.to_owned()),
+            late,
             state: State::Check(None),
-            deadline: None,
-            pause: Duration::ZERO,
+            ..Self::new(target, name)
         }
+    }
+
+    /// A shorter limit.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// Looks only, as the container is ending by itself.
@@ -71,6 +88,21 @@ impl Remove {
             state: State::Look(None),
             ..Self::new(target, id)
         }
+    }
+
+    fn note(&mut self, answer: &Answer) {
+        if !answer.is_success() && answer.status() != 404 {
+            self.words = Some(refusal::words(&answer.body));
+        }
+    }
+
+    fn still_there(&self, now: Instant, began: Instant) -> Result<(), Error> {
+        if now < after(began, self.limit) {
+            return Ok(());
+        }
+        let (name, after) = (self.id.clone(), self.limit);
+        let message = self.words.clone().unwrap_or_else(|| "(nothing)".to_owned());
+        Err(ContainerError::StillThere { name, after, message }.into())
     }
 }
 
@@ -90,16 +122,23 @@ impl Op for Remove {
     type Output = ();
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
-        let deadline = *self.deadline.get_or_insert(now + LIMIT);
+        let began = *self.began.get_or_insert(now);
         loop {
             self.state = match &mut self.state {
                 State::Check(slot) => {
                     let request = container::inspect(&self.id);
                     let answer = ready!(call(slot, &self.target, "inspect container", request)?.poll(now, link));
-                    if answer.status() == 404 {
+                    if answer.status() == 404 && now >= after(began, self.late) {
                         return Ok(Step::Done(()));
                     }
-                    let found: container::Inspected = crate::engine_api::json("inspect container", &answer.body)?;
+                    if answer.status() != 200 {
+                        // Only an answer that says so is believed.
+                        self.note(&answer);
+                        self.still_there(now, began)?;
+                        self.state = State::RestUnknown(after(now, LATE_PAUSE));
+                        continue;
+                    }
+                    let found: container::Inspected = json("inspect container", &answer.body)?;
                     let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
                     if labels.get(container::INSTANCE) != self.instance.as_ref() {
                         return Ok(Step::Done(()));
@@ -109,7 +148,8 @@ impl Op for Remove {
                 }
                 State::Delete(slot) => {
                     let request = container::remove(&self.id);
-                    ready!(call(slot, &self.target, "remove container", request)?.poll(now, link));
+                    let answer = ready!(call(slot, &self.target, "remove container", request)?.poll(now, link));
+                    self.note(&answer);
                     State::Look(None)
                 }
                 State::Look(slot) => {
@@ -118,14 +158,12 @@ impl Op for Remove {
                     if answer.status() == 404 {
                         return Ok(Step::Done(()));
                     }
-                    if now >= deadline {
-                        let name = self.id.clone();
-                        return Err(ContainerError::StillThere { name, after: LIMIT }.into());
-                    }
+                    self.note(&answer);
+                    self.still_there(now, began)?;
                     self.pause = (2 * self.pause).clamp(PAUSES[0], PAUSES[1]);
-                    State::Rest(now + self.pause)
+                    State::Rest(after(now, self.pause))
                 }
-                State::Rest(until) if now < *until => {
+                State::Rest(until) | State::RestUnknown(until) if now < *until => {
                     return Ok(Need::Wait {
                         read: false,
                         until: Some(*until),
@@ -135,6 +173,7 @@ impl Op for Remove {
                 // What was accepted may take its time; what was refused is asked for again.
                 State::Rest(_) if self.pause < PAUSES[1] => State::Look(None),
                 State::Rest(_) => State::Delete(None),
+                State::RestUnknown(_) => State::Check(None),
             }
         }
     }

@@ -22,7 +22,7 @@
 use std::time::{Duration, Instant};
 
 use super::call::{Answer, Call};
-use super::{Need, Op, Slot, Step, ready};
+use super::{Need, Op, Slot, Step, after, ready};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{EngineKind, Target, container, json};
 use crate::error::{ContainerError, Error};
@@ -38,6 +38,9 @@ pub struct Restart {
     id: String,
     leash: Slot,
     state: State,
+    /// How long the main process may take to end, and since when.
+    limit: Duration,
+    began: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ enum Then {
 impl Restart {
     /// Ends the main process of a container that removes itself, which has `grace` for that, and runs it again.
     pub(crate) fn at_once(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
-        let limit = target.answer_limit() + grace;
+        let limit = target.answer_limit().saturating_add(grace);
         let state = match container::restart(id, grace) {
             Ok(request) => State::Restart(Call::new("restart container", target, &request).within(limit)),
             Err(error) => State::Refused(Some(error)),
@@ -74,12 +77,15 @@ impl Restart {
 
     /// The same for a container that stays when it is stopped.
     pub(crate) fn stop_and_start(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
-        let limit = target.answer_limit() + grace;
+        let limit = target.answer_limit().saturating_add(grace);
         let state = match container::stop(id, grace) {
             Ok(request) => State::Stop(Call::new("stop container", target, &request).within(limit)),
             Err(error) => State::Refused(Some(error)),
         };
-        Self::new(target, id, leash, state)
+        Self {
+            limit,
+            ..Self::new(target, id, leash, state)
+        }
     }
 
     /// Not on this engine: nothing is asked of it.
@@ -102,6 +108,8 @@ impl Restart {
             id: id.to_owned(),
             leash: leash.clone(),
             state,
+            limit: target.answer_limit(),
+            began: None,
         }
     }
 
@@ -152,6 +160,7 @@ impl Op for Restart {
     type Output = ();
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
+        let deadline = after(*self.began.get_or_insert(now), self.limit);
         loop {
             self.state = match &mut self.state {
                 State::Refused(error) => return Err(error.take().unwrap_or_else(super::ask::after_the_end)),
@@ -169,18 +178,25 @@ impl Op for Restart {
                     }
                     State::Settle(None, now)
                 }
+                State::Settle(..) if now >= deadline => {
+                    return Err(Error::Deadline {
+                        what: "wait for the end of the main process",
+                        limit: self.limit,
+                    });
+                }
                 State::Settle(None, when) if now < *when => {
                     let until = Some(*when);
                     return Ok(Need::Wait { read: false, until }.into());
                 }
                 State::Settle(None, when) => {
                     let request = container::inspect(&self.id)?;
-                    State::Settle(Some(Call::new("inspect container", &self.target, &request)), *when)
+                    let call = Call::new("inspect container", &self.target, &request).within(deadline - now);
+                    State::Settle(Some(call), *when)
                 }
                 State::Settle(Some(call), _) => {
                     let answer = ready!(call.poll(now, link));
                     if self.is_running(&answer)? {
-                        State::Settle(None, now + PAUSE)
+                        State::Settle(None, after(now, PAUSE).min(deadline))
                     } else {
                         self.begin()?
                     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::remove::Remove;
-use super::{Op, Step, ready};
+use super::{Op, Slot, Step};
 use crate::engine_api::{Target, container};
 use crate::error::Error;
 use crate::link::Link;
@@ -14,17 +14,23 @@ use crate::link::Link;
 pub struct Shutdown {
     stop: Option<Call>,
     remove: Remove,
+    /// What is done where the stop fails.
+    force: Option<Remove>,
+    leash: Slot,
 }
 
 impl Shutdown {
-    /// Tells the main process to end, and kills it after `grace`.
-    pub(crate) fn polite(target: &Target, id: &str, grace: Duration) -> Result<Self, Error> {
+    /// Tells the main process to end, and kills it after `grace`. Its input ends as well: a signal that comes before it
+    /// listens is lost, and the end of the input never is.
+    pub(crate) fn polite(target: &Target, id: &str, grace: Duration, leash: &Slot) -> Result<Self, Error> {
         let request = container::stop(id, grace)?;
-        let limit = target.answer_limit() + grace;
+        let limit = target.answer_limit().saturating_add(grace);
         let stop = Call::new("stop container", target, &request).within(limit);
         Ok(Self {
             stop: Some(stop),
             remove: Remove::look(target, id),
+            force: Some(Remove::new(target, id)),
+            leash: leash.clone(),
         })
     }
 
@@ -33,6 +39,8 @@ impl Shutdown {
         Self {
             stop: None,
             remove: Remove::new(target, id),
+            force: None,
+            leash: Slot::default(),
         }
     }
 }
@@ -43,7 +51,21 @@ impl Op for Shutdown {
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
         if let Some(stop) = &mut self.stop {
             // Whatever it answers, the removal finds out what is so.
-            ready!(stop.poll(now, link));
+            let step = stop.poll(now, link);
+            if stop.is_sent() && !link.has_pending() {
+                self.leash.clear();
+            }
+            match step {
+                Ok(Step::Need(need)) => return Ok(need.into()),
+                Ok(Step::Done(_)) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a container that could not be stopped is removed by force");
+                    link.hang_up();
+                    if let Some(force) = self.force.take() {
+                        self.remove = force;
+                    }
+                }
+            }
             self.stop = None;
         }
         self.remove.poll(now, link)

@@ -66,12 +66,13 @@ impl Site {
 
     /// The same container, made the bare way. Our mark of its owner lets the next client sweep it if we are killed.
     pub(super) fn bare(&self) -> Result<Bare, Failure> {
+        let name = format!("bench-{}", random());
         let labels = json!({
-            "pocket-dock.managed": "true", "pocket-dock.instance": self.mark, "pocket-dock.created-at": "",
+            "pocket-dock.name": name, "pocket-dock.managed": "true", "pocket-dock.instance": self.mark, "pocket-dock.created-at": "",
             "pocket-dock.owner": self.owner, LABEL: self.mark,
         });
         let body = bare::container(images::BUSYBOX, &labels);
-        Bare::create(&self.peer, &format!("bench-{}", random()), &body)
+        Bare::create(&self.peer, &name, &body)
     }
 
     /// A bare connection.

@@ -69,6 +69,11 @@ impl Wire {
                 Some(Reply::Close(bytes)) => (bytes, Mode::Closed),
                 Some(Reply::Endless(bytes, pattern)) => (bytes, Mode::Endless(pattern)),
                 Some(Reply::Silence) => (Vec::new(), Mode::Silent),
+                Some(Reply::DoneAfter(time)) => {
+                    let at = engine.now + time;
+                    engine.late.push((at, request));
+                    (Vec::new(), Mode::Silent)
+                }
                 Some(Reply::DoneThenClose(bytes)) => {
                     drop(engine.route(&request));
                     (bytes, Mode::Closed)
@@ -79,6 +84,7 @@ impl Wire {
                     Outcome::Exec(head, id) => (head, Mode::Exec(id)),
                     Outcome::Leash(head, id) => (head, Mode::Leash(id)),
                     Outcome::Wait(head, id) => (head, Mode::Wait(id)),
+                    Outcome::Stuck(head) => (head, Mode::Silent),
                 },
             };
             if matches!(mode, Mode::Exec(_)) && engine.writer.is_docker() {

@@ -25,6 +25,8 @@ pub(super) struct Engine {
     pub(super) timers: Vec<Duration>,
     /// Bytes of input that came too early and are lost.
     pub(super) lost_input: usize,
+    /// Requests that are not obeyed before their time.
+    pub(super) late: Vec<(Duration, Request)>,
     ids: u64,
 }
 
@@ -41,6 +43,7 @@ impl Engine {
             requests: Vec::new(),
             timers: Vec::new(),
             lost_input: 0,
+            late: Vec::new(),
             ids: 0,
         }
     }
@@ -59,6 +62,10 @@ impl Engine {
     pub(super) fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
         let now = self.now;
+        while let Some(due) = self.late.iter().position(|(at, _)| *at <= now) {
+            let (_, request) = self.late.swap_remove(due);
+            drop(self.route(&request));
+        }
         self.containers
             .retain(|container| !matches!(container.state, State::Removing(_, at) if at <= now));
         self.timers.retain(|at| *at > now);
@@ -91,6 +98,7 @@ impl Engine {
         removals
             .chain(processes)
             .chain(self.timers.iter().copied())
+            .chain(self.late.iter().map(|(at, _)| *at))
             .filter(|at| *at > self.now)
             .min()
     }

@@ -47,6 +47,8 @@ pub enum Reply {
     Endless(Vec<u8>, Vec<u8>),
     /// Nothing.
     Silence,
+    /// Nothing; what was asked is done so much later.
+    DoneAfter(Duration),
 }
 
 /// Which request a [`Reply`] is for.
@@ -128,6 +130,20 @@ impl Sim {
     #[must_use]
     pub fn lost_input(&self) -> usize {
         locked(&self.0).lost_input
+    }
+
+    /// Somebody else makes a container, with these labels, and starts it.
+    pub fn add(&self, name: &str, labels: &[(&str, &str)]) {
+        let mut engine = locked(&self.0);
+        let labels: serde_json::Map<String, serde_json::Value> = labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).into()))
+            .collect();
+        let body = serde_json::json!({ "Image": "busybox", "Cmd": ["sleep"], "Labels": labels });
+        let id = engine.new_id();
+        let mut container = container::Container::new(id, name.to_owned(), &body);
+        container.state = container::State::Running;
+        engine.containers.push(container);
     }
 
     /// Somebody else removes all containers.

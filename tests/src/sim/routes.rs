@@ -20,6 +20,8 @@ pub(super) enum Outcome {
     Leash(Vec<u8>, String),
     /// A head, and the exit code of a container when it ends.
     Wait(Vec<u8>, String),
+    /// A head, and nothing more.
+    Stuck(Vec<u8>),
 }
 
 use Outcome::Answer;
@@ -131,6 +133,10 @@ impl Engine {
         Answer(match (verb, state) {
             ("json", _) => writer.json(200, &container.inspected()),
             ("attach", _) => return Outcome::Leash(writer.stream_head(request.wants_upgrade()), full_id),
+            // It would have to be started again first.
+            ("wait", State::Exited(_) | State::Removing(..)) if request.query("condition") == Some("next-exit") => {
+                return Outcome::Stuck(writer.chunked_head());
+            }
             ("wait", _) => return Outcome::Wait(writer.chunked_head(), full_id),
             ("exec", State::Paused) => {
                 let podman = format!("cannot create exec session as container {id} is paused");

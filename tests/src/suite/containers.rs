@@ -73,7 +73,12 @@ pub(super) fn labels_and_name<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let labels = &seen["Config"]["Labels"];
     same("label", labels["mine"].as_str(), Some("yes"))?;
     same("managed", labels["pocket-dock.managed"].as_str(), Some("true"))?;
-    for label in ["pocket-dock.instance", "pocket-dock.created-at", "pocket-dock.owner"] {
+    for label in [
+        "pocket-dock.instance",
+        "pocket-dock.created-at",
+        "pocket-dock.owner",
+        "pocket-dock.name",
+    ] {
         check(labels[label].as_str().is_some_and(|text| !text.is_empty()), || {
             format!("{label} is missing")
         })?;
@@ -100,6 +105,29 @@ pub(super) fn the_main_process_is_waited_for<A: Adapter>(bench: &Bench<A>) -> Ve
         bench.wait(sandbox.run("sleep 3; kill -USR1 1"))?;
         same("exit code", waiting.join().map_err(|_| "the waiter panicked")??, 7)
     })?;
+    // One that does not listen to signals, as the first process of a container does not by itself, but to its input.
+    let reading = bench.wait(
+        bench
+            .engine
+            .create(ContainerSpec::new(images::BUSYBOX).command(["cat"])),
+    )?;
+    let began = bench.adapter.now();
+    bench.wait(reading.shutdown())?;
+    let took = bench.adapter.now() - began;
+    check(took < Duration::from_secs(5), || {
+        format!("the end of the input was not heard: {took:?}")
+    })?;
+    // One that ended long ago.
+    let spec = ContainerSpec::new(images::BUSYBOX).command(["/bin/sh", "-c", "exit 3"]);
+    let ended = bench.wait(bench.engine.create(spec.auto_remove(false)))?;
+    let until = bench.adapter.now() + Duration::from_secs(10);
+    while bench.wait(ended.inspect())?.running && bench.adapter.now() < until {
+        bench.adapter.pause(Duration::from_millis(20));
+    }
+    for _ in 0..2 {
+        same("exit code of one that has ended", bench.wait(ended.wait())?, 3)?;
+    }
+    bench.wait(ended.shutdown())?;
     let signalled = bench.sandbox()?;
     bench.wait(signalled.kill(Signal::Kill))?;
     bench.wait(signalled.shutdown())?;
@@ -175,15 +203,19 @@ pub(super) fn orphans_are_swept<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let peer = &bench.peer;
     let me = bench.adapter.runtime().host().owner().ok_or("no owner here")?;
     let mut made = Vec::new();
-    for owner in [
-        format!("1:1:{}:{}", me.boot, me.namespace),
-        me.to_string(),
-        format!("1:1:another:{}", me.namespace),
+    let dead = format!("1:1:{}:{}", me.boot, me.namespace);
+    for (owner, is_named) in [
+        (dead.clone(), true),
+        (me.to_string(), true),
+        (format!("1:1:another:{}", me.namespace), true),
+        // Its labels are those of an image that was made of another container.
+        (dead, false),
     ] {
         let name = format!("sweep-{}", bench.random());
+        let labelled = if is_named { name.as_str() } else { "pd-another" };
         let body = json!({
             "Image": images::BUSYBOX, "Cmd": ["/bin/true"],
-            "Labels": { "pocket-dock.managed": "true", "pocket-dock.owner": owner },
+            "Labels": { "pocket-dock.managed": "true", "pocket-dock.owner": owner, "pocket-dock.name": labelled },
         });
         let (status, answer) = peer.request(
             "POST",
@@ -201,6 +233,6 @@ pub(super) fn orphans_are_swept<A: Adapter>(bench: &Bench<A>) -> Verdict {
     for name in &made {
         peer.remove(name)?;
     }
-    same("there", there, vec![false, true, true])?;
+    same("there", there, vec![false, true, true, true])?;
     Ok(bench.wait(sandbox.shutdown())?)
 }

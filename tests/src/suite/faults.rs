@@ -1,6 +1,6 @@
 //! What cannot be done, and how it is said.
 
-use pocket_dock_core::{Command, ContainerError, ContainerSpec, Error, ExecError, ImageError};
+use pocket_dock_core::{Command, ContainerError, ContainerSpec, Error, ExecError, ImageError, Network};
 
 use super::{Adapter, Bench, Verdict, check};
 use crate::lab::images;
@@ -25,6 +25,25 @@ pub(super) fn name_in_use<A: Adapter>(bench: &Bench<A>) -> Verdict {
     check(named, || format!("{second:?}"))?;
     check(bench.knows(first.id())?, || "the first was removed".to_owned())?;
     Ok(bench.wait(first.shutdown())?)
+}
+
+pub(super) fn missing_network<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let name = format!("network-{}", bench.random());
+    let spec = ContainerSpec::new(images::BUSYBOX).name(&name);
+    let made = bench.wait(
+        bench
+            .engine
+            .create(spec.network(Network::Named("no-such-network".into()))),
+    );
+    let typed = matches!(&made, Err(Error::Container(ContainerError::NoNetwork { network, message })) if network == "no-such-network" && !message.is_empty());
+    check(typed, || format!("{made:?}"))?;
+    check(!bench.knows(&name)?, || "it is still there".to_owned())
+}
+
+pub(super) fn a_build_that_is_refused<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let built = bench.wait(bench.engine.build_image("no-such-build:1", &b"this is no tar"[..]));
+    let typed = matches!(&built, Err(Error::Image(ImageError::BuildFailed { message, .. })) if !message.is_empty());
+    check(typed, || format!("{built:?}"))
 }
 
 pub(super) fn bad_memory_limit<A: Adapter>(bench: &Bench<A>) -> Verdict {
@@ -63,7 +82,15 @@ pub(super) fn paused_stopped_and_removed<A: Adapter>(bench: &Bench<A>) -> Verdic
         matches!(run, Err(Error::Container(ContainerError::Paused { .. }))),
         || format!("paused: {run:?}"),
     )?;
+    let again = bench.wait(sandbox.pause());
+    check(matches!(again, Err(Error::Refused { .. })), || {
+        format!("paused twice: {again:?}")
+    })?;
     bench.wait(sandbox.unpause())?;
+    let again = bench.wait(sandbox.unpause());
+    check(matches!(again, Err(Error::Refused { .. })), || {
+        format!("not paused: {again:?}")
+    })?;
     check(bench.wait(sandbox.run("true"))?.success(), || {
         "it does not go on".to_owned()
     })?;

@@ -76,6 +76,8 @@ cases! {
         containers::orphans_are_swept,
         faults::missing_image,
         faults::name_in_use,
+        faults::missing_network,
+        faults::a_build_that_is_refused,
         faults::bad_memory_limit,
         faults::a_failed_start_leaves_nothing,
         faults::paused_stopped_and_removed,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pocket_dock_core::{ContainerError, ContainerSpec, EngineKind, Error, ImageError, Signal};
+use pocket_dock_core::{ContainerError, ContainerSpec, Engine, EngineKind, Error, ImageError, Options, Signal};
+use pocket_dock_tests::sim::Reply;
 
 use crate::world::everywhere;
 
@@ -156,6 +157,40 @@ fn containers_end_in_every_way() {
         let error = container.wait().unwrap_err();
         assert!(
             matches!(error, Error::Container(ContainerError::Gone { .. })),
+            "{}: {error}",
+            world.at
+        );
+    });
+}
+
+#[test]
+fn one_that_has_ended_is_not_waited_for() {
+    everywhere(|world| {
+        let container = world.container();
+        world.sim.end_all();
+        assert_eq!(container.wait(), Ok(1), "{}", world.at);
+        // An engine that does not even begin to answer is not waited for either.
+        world.sim.reply("POST", "/wait", Reply::Silence);
+        let error = container.wait().unwrap_err();
+        assert!(matches!(error, Error::Deadline { .. }), "{}: {error}", world.at);
+        container.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn no_limit_is_too_long() {
+    everywhere(|world| {
+        let options = Options::new().socket("/run/engine.sock").answer_limit(Duration::MAX);
+        let engine = Engine::connect_with(world.runtime.clone(), options).unwrap();
+        let container = engine.create(ContainerSpec::new("busybox").auto_remove(false)).unwrap();
+        container.restart().unwrap();
+        container.stop().unwrap();
+        container.shutdown().unwrap();
+        let error = engine
+            .create(ContainerSpec::new("busybox").grace(Duration::MAX))
+            .unwrap_err();
+        assert!(
+            matches!(&error, Error::Misuse(text) if text.contains("grace")),
             "{}: {error}",
             world.at
         );

@@ -7,4 +7,6 @@ mod commands;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod undone;
+#[cfg(test)]
 mod world;
