@@ -202,6 +202,7 @@ impl<O: Op, R: Reactor> Active<O, R> {
                 ready!(self.dial(reactor, now, cx))?;
                 continue;
             }
+            self.link.lend(cx.waker());
             let step = self.op.poll(now, &mut self.link)?;
             if !self.link.is_open() {
                 self.socket = None;
@@ -270,7 +271,7 @@ impl<O: Op, R: Reactor> Active<O, R> {
             return Poll::Ready(Ok(()));
         }
         let Some(until) = until else {
-            if self.link.has_pending() || (read && !self.link.is_eof()) {
+            if self.link.has_pending() || (read && !self.link.is_eof()) || self.link.is_watched() {
                 return Poll::Pending;
             }
             // Nothing could ever end this wait.

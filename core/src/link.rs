@@ -9,11 +9,15 @@
 //!            send()      ──► [ pending  ] ──► outgoing() / sent()
 //! ```
 //!
+//! An operation that waits for something else than bytes, such as another call's doing, takes the driver's [`Waker`] and
+//! leaves it there: whoever does that thing wakes the driver, which polls again.
+//!
 //! A link has room for a second connection that was set *aside* ([`Need::Swap`](crate::Need::Swap)): a call that holds an
 //! output stream open may ask the engine a question over another connection and come back.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::task::Waker;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -39,6 +43,9 @@ pub struct Link {
     wire: Wire,
     aside: Wire,
     dial_failure: Option<ErrorKind>,
+    waker: Option<Waker>,
+    /// Whether the operation took the waker since it was lent.
+    watched: bool,
 }
 
 /// What an operation does with a link.
@@ -97,6 +104,13 @@ impl Link {
         !self.wire.pending.is_empty()
     }
 
+    /// The waker of whoever drives the operation: to wake it is to have the operation polled again. Good until the next
+    /// poll; an operation that goes on waiting takes it anew in each.
+    pub fn waker(&mut self) -> Waker {
+        self.watched = true;
+        self.waker.clone().unwrap_or_else(|| Waker::noop().clone())
+    }
+
     /// Forgets the connection and all its bytes. The driver closes the socket before it does anything else.
     pub fn hang_up(&mut self) {
         self.wire = Wire::default();
@@ -105,6 +119,22 @@ impl Link {
 
 /// What a driver does with a link.
 impl Link {
+    /// Before each poll: what wakes the driver.
+    pub fn lend(&mut self, waker: &Waker) {
+        self.watched = false;
+        match &mut self.waker {
+            Some(held) => held.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    /// Whether the operation took the waker in its last poll: then a wait that no byte and no time can end is not for
+    /// ever.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
     /// A dial succeeded.
     pub fn dialled(&mut self) {
         self.wire = Wire {
@@ -205,6 +235,16 @@ mod tests {
         assert_eq!(&link.received()[..], b"HTTP/1.1 404");
         assert_eq!(link.failure(), Some(ErrorKind::BrokenPipe));
         assert!(!link.is_eof());
+    }
+
+    #[test]
+    fn a_waker_is_watched_only_if_it_was_taken_since_it_was_lent() {
+        let mut link = Link::default();
+        link.lend(Waker::noop());
+        assert!(!link.is_watched());
+        assert!(link.waker().will_wake(Waker::noop()) && link.is_watched());
+        link.lend(Waker::noop());
+        assert!(!link.is_watched());
     }
 
     #[test]

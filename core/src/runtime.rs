@@ -23,6 +23,15 @@ pub trait Runtime: Clone + Send + Sync + Unpin + fmt::Debug + 'static {
     /// and must not block a thread that runs an executor.
     fn finish<O: Op>(&self, op: O);
 
+    /// Drives an operation in the background, beside calls: one that gathers the output of a process, for as long as
+    /// that runs. It lends a waker with each poll and polls again when that is woken, from whatever thread. Must neither
+    /// panic nor block, and must go on while an executor is shutting down.
+    fn attend<O: Op>(&self, op: O);
+
+    /// Has a job done that may block, such as a user's callback, on a thread where that harms no executor and no other
+    /// operation. Must neither panic nor block.
+    fn offload(&self, job: Box<dyn FnOnce() + Send>);
+
     /// What the host knows.
     fn host(&self) -> Arc<dyn Host>;
 }

@@ -95,7 +95,7 @@ pub enum Need {
     Wait {
         /// Whether bytes are wanted. Where they are not, they stay in the kernel, and the peer is held up.
         read: bool,
-        /// When to poll again at the latest.
+        /// When to poll again at the latest. An operation that took the [waker](Link::waker) may name no time.
         until: Option<Instant>,
     },
 }
