@@ -14,7 +14,10 @@ use crate::common::{LONG, Place, drivers, run, steps, wait};
 
 /// A flag that operations and threads can wait for.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<(bool, Vec<Waker>)>, Condvar)>);
+struct Gate(Arc<(Mutex<Inside>, Condvar)>);
+
+/// Whether it is open, and who waits for it.
+type Inside = (bool, Vec<Waker>);
 
 impl Gate {
     fn open(&self) {
