@@ -30,6 +30,14 @@ impl Runtime for ByHand {
         }
     }
 
+    fn attend<O: Op>(&self, op: O) {
+        adapter::attend(op);
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::offload(job);
+    }
+
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(StdHost)
     }

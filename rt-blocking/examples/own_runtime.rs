@@ -21,6 +21,14 @@ impl Runtime for Threads {
         drop(adapter::drive(op));
     }
 
+    fn attend<O: Op>(&self, op: O) {
+        adapter::attend(op);
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::offload(job);
+    }
+
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(StdHost)
     }

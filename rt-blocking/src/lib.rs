@@ -16,14 +16,18 @@
 //! ```
 //!
 //! Every call blocks the calling thread until it has its result; several threads may use one engine or container at a
-//! time. Nothing is global, and no thread is started.
+//! time. No thread is started, but where something goes on beside calls: one thread gathers the output of all processes and
+//! streams, and others call callbacks, so that neither waits for the other. They end when there is nothing to do.
 
 pub mod adapter;
 mod background;
+mod bell;
 mod build_context;
 mod driver;
 mod host;
+mod hub;
 mod launch;
+mod pool;
 mod socket;
 
 pub use build_context::BuildContext;
@@ -38,7 +42,7 @@ pub use pocket_dock_core::{
 
 use std::sync::Arc;
 
-use pocket_dock_core::{Host, Op, Runtime};
+use pocket_dock_core::{Host, Link, Op, Runtime};
 
 /// Calls block the thread that makes them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,9 +65,22 @@ impl Runtime for Blocking {
 
     /// On the calling thread, for as long as it takes. An error is reported as a warning by `tracing`.
     fn finish<O: Op>(&self, op: O) {
+        if hub::is_here() {
+            // Dropped by an operation that is attended: this thread must go on with all of them.
+            adapter::finish_in_background(op, Link::default(), None, None);
+            return;
+        }
         if let Err(error) = driver::drive(op) {
             tracing::warn!(%error, "cleaning up failed");
         }
+    }
+
+    fn attend<O: Op>(&self, op: O) {
+        adapter::attend(op);
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::offload(job);
     }
 
     fn host(&self) -> Arc<dyn Host> {

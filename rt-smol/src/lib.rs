@@ -65,6 +65,14 @@ impl Runtime for Smol {
         adapter::finish_in_background(op, Link::default(), None, None);
     }
 
+    fn attend<O: Op>(&self, op: O) {
+        adapter::attend(op);
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::offload(job);
+    }
+
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(StdHost)
     }

@@ -79,6 +79,7 @@ impl KillTree {
         container: &str,
         id: &str,
         user: Option<&str>,
+        _signal: crate::signal::Signal,
         patient: bool,
     ) -> Result<Self, Error> {
         let mark = format!("{MARK}={id}");
@@ -146,7 +147,9 @@ impl Op for KillTree {
                         return Err(refusal::refused("create exec", &subject(), &answer));
                     }
                     let created: container::CreatedAnswer = json("create exec", &answer.body)?;
-                    State::Starting(Call::new("start exec", &self.target, &exec::start(&created.id)?).within(LIMIT))
+                    State::Starting(
+                        Call::new("start exec", &self.target, &exec::start(&created.id, None)?).within(LIMIT),
+                    )
                 }
                 State::Starting(call) => {
                     let answer = ready!(call.poll(now, link));

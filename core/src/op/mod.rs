@@ -30,6 +30,7 @@ pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod exec;
 pub(crate) mod kill_tree;
+pub(crate) mod live;
 pub(crate) mod remove;
 pub(crate) mod restart;
 pub(crate) mod run;

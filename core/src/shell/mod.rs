@@ -1,9 +1,11 @@
-//! The two scripts that run inside a container, without their comments.
+//! The scripts that run inside a container, without their comments.
 
 use std::sync::LazyLock;
 
 /// Runs a command and marks its end on both streams.
 pub(crate) static WRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("wrap.sh")));
+/// Runs a command on a terminal.
+pub(crate) static TERMINAL: LazyLock<String> = LazyLock::new(|| strip(include_str!("terminal.sh")));
 /// Signals the processes of a command.
 pub(crate) static KILL: LazyLock<String> = LazyLock::new(|| strip(include_str!("kill.sh")));
 

@@ -1,4 +1,4 @@
-//! How a command is handed to the engine: under its supervisor, or directly where the image has no shell.
+//! How a command is handed to the engine: under its supervisor, on a terminal, or directly where the image has no shell.
 
 use super::super::call::Call;
 use crate::command::{ARGUMENT_BYTES, Command, Language, MARK, What};
@@ -73,7 +73,6 @@ pub(super) fn create(
     container: &str,
     command: &Command,
     id: &str,
-    attach_stdin: bool,
     direct: bool,
 ) -> Result<Call, Error> {
     let Form {
@@ -90,20 +89,26 @@ pub(super) fn create(
     let mut working_dir = None;
     if direct {
         working_dir.clone_from(&command.workdir);
+    } else if let Some((cols, rows)) = command.tty {
+        working_dir.clone_from(&command.workdir);
+        let (cols, rows) = (cols.to_string(), rows.to_string());
+        let head = ["/bin/sh", "-c", &shell::TERMINAL, "pocket-dock", &cols, &rows, name].map(str::to_owned);
+        cmd.splice(0..0, head);
     } else {
         let dir = command.workdir.as_deref().unwrap_or_default();
         let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", id, dir, name].map(str::to_owned);
         cmd.splice(0..0, head);
     }
+    let attach_stdin = command.stdin.is_some() || command.keep_stdin_open || command.tty.is_some();
     let exec = Exec {
         attach_stdin: attach_stdin || code.is_some(),
+        tty: command.tty.is_some(),
         attach_stdout: true,
         attach_stderr: true,
         cmd,
         env,
         user: command.user.clone(),
         working_dir,
-        ..Exec::default()
     };
     Ok(Call::new("create exec", target, &exec::create(container, &exec)?))
 }

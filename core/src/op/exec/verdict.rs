@@ -63,8 +63,10 @@ pub(super) struct Said<'a> {
     pub(super) begun: bool,
     /// Whether anything came on stdout.
     pub(super) printed: bool,
-    /// Whether it was started without a supervisor.
+    /// Whether it was started without a shell.
     pub(super) direct: bool,
+    /// Whether it has a terminal, and so no marks.
+    pub(super) tty: bool,
 }
 
 impl Said<'_> {
@@ -87,7 +89,7 @@ impl Said<'_> {
                 _ => Ok(Verdict::Exited(code)),
             };
         }
-        if failed && (lower.contains("/bin/sh") || self.words.is_empty()) {
+        if failed && (lower.contains("/bin/sh") || (self.words.is_empty() && !self.tty)) {
             if form::goes_directly(command) {
                 return Ok(Verdict::Directly);
             }
@@ -97,8 +99,17 @@ impl Said<'_> {
             }
             .into());
         }
+        if failed && self.tty {
+            return Err(not_started(command, &lower, message));
+        }
         if failed {
             return Err(ExecError::StartFailed { message }.into());
+        }
+        if self.tty {
+            return Ok(match code {
+                128.. => Verdict::Doubtful(Ok(code)),
+                _ => Verdict::Exited(code),
+            });
         }
         if code >= 128 {
             return Ok(Verdict::Doubtful(Ok(code))); // something killed it all, its supervisor too
@@ -159,6 +170,7 @@ impl Exec {
             begun: self.marks.has_begun(),
             printed: self.printed,
             direct: self.direct,
+            tty: self.command.tty.is_some(),
         };
         Ok(Next::To(match said.means(&self.command)? {
             Verdict::Exited(code) => State::Exited(code, self.ran(now)),
