@@ -35,9 +35,9 @@ pub use host::StdHost;
 pub use pocket_dock_core as core;
 pub use pocket_dock_core::{
     BufferSnapshot, BuiltImage, Channel, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES,
-    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, Frame, ImageError, ImageSummary, KillReport,
-    Language, Limits, Line, LineEnd, Lines, Network, Options, Output, ProtocolError, RingBuffer, SharedRingBuffer,
-    Signal, SocketError, TextDecoder,
+    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame, ImageError, ImageSummary,
+    KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output, ProtocolError, RingBuffer,
+    SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
 };
 
 use std::sync::Arc;
@@ -55,6 +55,15 @@ pub type Engine = pocket_dock_core::Engine<Blocking>;
 ///
 /// Dropping it takes as long as its removal: 0.1 s as a rule, and never longer than the limits of the calls it makes.
 pub type Container = pocket_dock_core::Container<Blocking>;
+
+/// A command whose output is read while it runs; see [`pocket_dock_core::ExecStream`].
+pub type ExecStream = pocket_dock_core::ExecStream<Blocking>;
+
+/// A command that runs in the background; see [`pocket_dock_core::Process`].
+pub type Process = pocket_dock_core::Process<Blocking>;
+
+/// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
+pub type Stdin = pocket_dock_core::Stdin<Blocking>;
 
 impl Runtime for Blocking {
     type Returns<O: Op> = Result<O::Output, Error>;

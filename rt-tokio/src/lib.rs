@@ -30,9 +30,9 @@ pub use pocket_dock_blocking::{BuildContext, StdHost};
 pub use pocket_dock_core as core;
 pub use pocket_dock_core::{
     BufferSnapshot, BuiltImage, Channel, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES,
-    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, Frame, ImageError, ImageSummary, KillReport,
-    Language, Limits, Line, LineEnd, Lines, Network, Options, Output, ProtocolError, RingBuffer, SharedRingBuffer,
-    Signal, SocketError, TextDecoder,
+    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame, ImageError, ImageSummary,
+    KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output, ProtocolError, RingBuffer,
+    SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
 };
 
 use std::sync::Arc;
@@ -51,6 +51,15 @@ pub type Engine = pocket_dock_core::Engine<Tokio>;
 
 /// A container; see [`pocket_dock_core::Container`]. Dropping it never blocks: it is removed in the background.
 pub type Container = pocket_dock_core::Container<Tokio>;
+
+/// A command whose output is read while it runs; see [`pocket_dock_core::ExecStream`].
+pub type ExecStream = pocket_dock_core::ExecStream<Tokio>;
+
+/// A command that runs in the background; see [`pocket_dock_core::Process`].
+pub type Process = pocket_dock_core::Process<Tokio>;
+
+/// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
+pub type Stdin = pocket_dock_core::Stdin<Tokio>;
 
 /// A call that is under way; see [`pocket_dock_core::Driving`].
 pub type Driving<O> = pocket_dock_core::Driving<O, Tokio>;
