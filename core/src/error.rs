@@ -282,6 +282,14 @@ pub enum ExecError {
         /// The engine's own message.
         message: String,
     },
+    /// The container has as many processes as it may have.
+    #[error(
+        "the container is at its process limit, so nothing can be started in it, not even to kill with: raise `ContainerSpec::pids`, or shut the container down. The engine said: {message}"
+    )]
+    AtLimit {
+        /// The engine's own message.
+        message: String,
+    },
     /// What was written cannot reach the command.
     #[error(
         "the standard input of the command is closed: it has ended, or closed it, or was not started with `Command::keep_stdin_open`"

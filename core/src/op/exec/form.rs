@@ -70,12 +70,13 @@ pub(super) fn goes_directly(command: &Command) -> bool {
     }
 }
 
-/// The call that makes the exec. `id`: its mark.
+/// The call that makes the exec. `id`, `mark`: as [`super::Exec::new`] takes them.
 pub(super) fn create(
     target: &Target,
     container: &str,
     command: &Command,
     id: &str,
+    mark: &str,
     direct: bool,
 ) -> Result<Call, Error> {
     let Form {
@@ -99,7 +100,7 @@ pub(super) fn create(
         cmd.splice(0..0, head);
     } else {
         let dir = command.workdir.as_deref().unwrap_or_default();
-        let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", id, dir, name].map(str::to_owned);
+        let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", mark, dir, name].map(str::to_owned);
         cmd.splice(0..0, head);
     }
     let attach_stdin = command.stdin.is_some() || command.keep_stdin_open || command.tty.is_some();
