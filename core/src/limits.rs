@@ -1,5 +1,10 @@
 //! How much of anything the core accepts from an engine.
 
+use std::time::Duration;
+
+/// No limit of time is longer: a hundred years, as long as an [`Instant`](std::time::Instant) is sure to hold.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_153_600_000);
+
 /// The longest items that are accepted from an engine.
 ///
 /// A length that the peer declares is never trusted and never allocated; every item that must be held until it is

@@ -289,7 +289,7 @@ impl<R: Runtime> Engine<R> {
         what: &'static str,
         subject: Subject,
         request: Result<crate::http::Request, Error>,
-        read: impl FnOnce(crate::op::call::Answer) -> Result<T, Error> + Send + 'static,
+        read: impl FnOnce(crate::http::Answer) -> Result<T, Error> + Send + 'static,
     ) -> R::Returns<Ask<T>> {
         self.0
             .runtime

@@ -70,7 +70,7 @@ impl Target {
                 prefix,
                 limits,
                 // Limits are added to it.
-                answer_limit: answer_limit.min(crate::op::LONGEST),
+                answer_limit: answer_limit.min(crate::limits::LONGEST),
             }),
             _keeper: None,
         }

@@ -13,28 +13,10 @@ use bytes::{Bytes, BytesMut};
 use super::{Need, Step, after};
 use crate::engine_api::Target;
 use crate::error::{Error, SocketError};
+pub(crate) use crate::http::Answer;
 use crate::http::{Event, Request, ResponseHead, ResponseReader, chunked};
 use crate::link::Link;
 use crate::protocol_error::ProtocolError;
-
-/// A whole answer.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) head: ResponseHead,
-    /// Empty after an upgrade: then the bytes that follow are in the link.
-    pub(crate) body: Bytes,
-    pub(crate) upgraded: bool,
-}
-
-impl Answer {
-    pub(crate) fn status(&self) -> u16 {
-        self.head.status
-    }
-
-    pub(crate) fn is_success(&self) -> bool {
-        self.upgraded || matches!(self.head.status, 200..=299 | 304)
-    }
-}
 
 /// One request and its answer.
 #[derive(Debug)]

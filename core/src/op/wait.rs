@@ -12,11 +12,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::{Answer, Call};
+use super::call::Call;
 use super::{Need, Op, Step, after, after_the_end, ready};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{Target, container, json};
 use crate::error::Error;
+use crate::http::Answer;
 use crate::link::Link;
 
 /// Before the second look, and before another one while it is ending.
