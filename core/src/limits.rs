@@ -39,7 +39,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// The declared payload of one stream frame, in bytes. Default: 16 MiB.
     pub frame_bytes: usize,
-    /// One JSON line of a progress stream (build, load, pull), in bytes. Default: 1 MiB.
+    /// One JSON object of a progress stream (build, load, import), in bytes. Default: 1 MiB. The stream as a whole has no
+    /// limit, and of what it prints only the end is held.
     pub line_bytes: usize,
 }
 

@@ -16,6 +16,7 @@ use crate::protocol_error::ProtocolError;
 pub(crate) mod container;
 pub(crate) mod exec;
 pub(crate) mod image;
+pub(crate) mod progress;
 pub(crate) mod refusal;
 pub(crate) mod system;
 

@@ -1,8 +1,11 @@
-//! A whole answer.
+//! A whole answer, or one whose body is taken as it comes.
+
+use std::fmt;
 
 use bytes::Bytes;
 
 use super::head::ResponseHead;
+use crate::protocol_error::ProtocolError;
 
 /// A whole answer.
 #[derive(Debug)]
@@ -19,6 +22,12 @@ impl Answer {
     }
 
     pub(crate) fn is_success(&self) -> bool {
-        self.upgraded || matches!(self.head.status, 200..=299 | 304)
+        self.upgraded || self.head.is_success()
     }
+}
+
+/// Takes the body of an answer as it comes.
+pub(crate) trait Sink: fmt::Debug + Send {
+    /// The next piece, cut anywhere.
+    fn take(&mut self, data: &[u8]) -> Result<(), ProtocolError>;
 }

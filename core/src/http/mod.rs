@@ -23,7 +23,7 @@ mod line;
 pub mod path;
 pub mod request;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Sink};
 pub use exchange::{Event, ResponseReader};
 pub use head::ResponseHead;
 pub use path::Path;

@@ -6,6 +6,7 @@ mod abandoned;
 mod commands;
 #[cfg(test)]
 mod containers;
+mod progress;
 #[cfg(test)]
 mod undone;
 #[cfg(test)]
