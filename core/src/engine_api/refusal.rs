@@ -15,7 +15,7 @@
 use serde::Deserialize;
 
 use crate::error::{ContainerError, Error, ExecError, ImageError};
-use crate::op::call::Answer;
+use crate::http::Answer;
 
 /// What was asked about, for the error.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ mod beside;
 mod commands;
 #[cfg(test)]
 mod containers;
+mod progress;
 #[cfg(test)]
 mod undone;
 #[cfg(test)]
