@@ -202,6 +202,12 @@ impl Command {
         self
     }
 
+    /// The same, with another program.
+    pub(crate) fn with_argv(mut self, words: Vec<String>) -> Self {
+        self.what = What::Argv(words);
+        self
+    }
+
     /// Refuses what no engine could run, before anything is sent.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.what {

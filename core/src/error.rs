@@ -27,6 +27,12 @@ pub enum Error {
     /// A command could not be run. A command that ran and failed is no error: its exit code tells.
     #[error(transparent)]
     Exec(#[from] ExecError),
+    /// The session takes no commands any more.
+    #[error("the session is closed: {reason}; open another one with `Container::session`")]
+    SessionClosed {
+        /// Why.
+        reason: CloseReason,
+    },
     /// The engine did not answer in time.
     #[error(
         "{what}: the engine did not answer within {limit:?}; it may be overloaded or stuck: look at its log, or raise the limit with `Options::answer_limit`"
@@ -67,6 +73,7 @@ impl fmt::Debug for Error {
             Self::Container(_) => "Container",
             Self::Image(_) => "Image",
             Self::Exec(_) => "Exec",
+            Self::SessionClosed { .. } => "SessionClosed",
             Self::Deadline { .. } => "Deadline",
             Self::Protocol { .. } => "Protocol",
             Self::Refused { .. } => "Refused",
@@ -74,6 +81,24 @@ impl fmt::Debug for Error {
         };
         write!(f, "{kind}: {self}")
     }
+}
+
+/// Why a session takes no commands any more.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Its shell has ended, by `exit` or `exec`, or something killed it: then the code is 128 and the signal's number.
+    #[error("its shell has ended with exit code {0}")]
+    Exited(i32),
+    /// [`Session::close`](crate::Session::close), or its drop.
+    #[error("this program closed it")]
+    ByCaller,
+    /// A command was told to end, by a time limit or a drop, and its shell did not come back.
+    #[error("its shell did not come back from a command that was told to end, and was killed")]
+    Stuck,
+    /// Something befell its container, the engine, or the connection.
+    #[error("{0}")]
+    Failed(Box<Error>),
 }
 
 /// The engine cannot be reached.

@@ -19,6 +19,7 @@ mod op;
 pub mod protocol_error;
 mod result;
 mod runtime;
+mod session;
 mod shell;
 mod signal;
 mod spec;
@@ -27,8 +28,8 @@ mod splits;
 pub mod stream;
 
 pub use api::{
-    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, Options, Process, Stdin,
-    StreamChunk,
+    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, Options, Process, Session,
+    SessionOptions, Stdin, StreamChunk,
 };
 pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
@@ -36,12 +37,13 @@ pub use driving::{Driving, Reactor};
 pub use endpoint::Endpoint;
 pub use engine_api::EngineKind;
 pub use engine_api::image::ImageSummary;
-pub use error::{ContainerError, Error, ExecError, ImageError, SocketError};
+pub use error::{CloseReason, ContainerError, Error, ExecError, ImageError, SocketError};
 pub use limits::Limits;
 pub use link::Link;
 pub use op::live::{
     Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
 };
+pub use op::session::{Closing, Interrupt, SendAndWait, StartTurn, Turn, TurnResult};
 pub use op::{
     Ask, KillProcess, KillReport, Need, Op, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess, Shutdown,
     Slot, Step, Wait,

@@ -33,6 +33,26 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// The signal that an exit code of more than 128 stands for, by the numbers that Linux gives them on most machines.
+    #[must_use]
+    pub fn from_exit_code(code: i32) -> Option<Self> {
+        Some(match code.checked_sub(128)? {
+            1 => Self::Hup,
+            2 => Self::Int,
+            3 => Self::Quit,
+            9 => Self::Kill,
+            10 => Self::Usr1,
+            12 => Self::Usr2,
+            13 => Self::Pipe,
+            14 => Self::Alrm,
+            15 => Self::Term,
+            18 => Self::Cont,
+            19 => Self::Stop,
+            28 => Self::Winch,
+            _ => return None,
+        })
+    }
+
     /// Its name, such as `SIGTERM`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -34,10 +34,11 @@ pub use build_context::BuildContext;
 pub use host::StdHost;
 pub use pocket_dock_core as core;
 pub use pocket_dock_core::{
-    BufferSnapshot, BuiltImage, Channel, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES,
-    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame, ImageError, ImageSummary,
-    KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output, ProtocolError, RingBuffer,
-    SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
+    BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
+    DEFAULT_BUFFER_BYTES, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame,
+    ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output,
+    ProtocolError, RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine,
+    TextChunk, TextDecoder, Turn, TurnResult,
 };
 
 use std::sync::Arc;
@@ -61,6 +62,9 @@ pub type ExecStream = pocket_dock_core::ExecStream<Blocking>;
 
 /// A command that runs in the background; see [`pocket_dock_core::Process`].
 pub type Process = pocket_dock_core::Process<Blocking>;
+
+/// A shell that stays; see [`pocket_dock_core::Session`].
+pub type Session = pocket_dock_core::Session<Blocking>;
 
 /// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
 pub type Stdin = pocket_dock_core::Stdin<Blocking>;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Engine, ExecStream, Process, hex};
+use super::session::Begin;
+use super::{Engine, ExecStream, Process, Session, SessionOptions, hex};
 use crate::buffer::SharedRingBuffer;
 use crate::command::Command;
 use crate::engine_api::container;
@@ -175,6 +176,22 @@ impl<R: Runtime> Container<R> {
         let buffer = SharedRingBuffer::new(command.buffer_size);
         let sink = Sink::Ring(buffer.clone());
         self.begin(command, sink, |runtime, live| Process::new(runtime, live, buffer))
+    }
+
+    /// Opens a session: a shell that stays, with its directory and variables, for one command after the other. Waits until
+    /// the shell has begun.
+    ///
+    /// A future of it that is dropped before its end kills what it started, in the background.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run) for a command that could not be started.
+    pub fn session(&self, options: SessionOptions) -> R::Returns<Start<Session<R>>> {
+        let begin = Begin {
+            target: self.engine.target().clone(),
+            place: self.place(),
+            options,
+        };
+        Session::begin(self.engine.runtime(), &self.beside, begin)
     }
 
     fn begin<T: Send + Unpin + 'static>(

@@ -5,12 +5,14 @@ mod container;
 mod engine;
 mod held;
 mod process;
+mod session;
 mod stream;
 
 pub use connecting::Connecting;
 pub use container::{Container, ContainerState, Ending};
 pub use engine::{BuiltImage, Creating, Engine, Options};
 pub use process::Process;
+pub use session::{Session, SessionOptions};
 pub use stream::{ExecStream, Stdin, StreamChunk};
 
 /// 128 bits as 32 hex digits.

@@ -37,6 +37,7 @@ pub(crate) mod remove;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod script;
+pub(crate) mod session;
 pub(crate) mod shutdown;
 pub(crate) mod wait;
 

@@ -7,6 +7,9 @@
 # $4 wait      how long the signalled may take to end
 # $5 sent      PID:START of processes that an earlier look signalled and that live
 # $6 known     PID:START of those that it found and could not signal
+# $7 shell     if the command is one turn of a session, its shell: then the id is behind POCKET_DOCK_TURN=, children of the
+#              shell without any such id are the command's too, as they never became a program of their own, and the shell
+#              is nobody's
 #
 # Prints, in this order: "uid U:G" of this script; "signalled PID:START" for each; "left PID:START" for those that are
 # still there; "hidden U:G" for each user of whom there are processes that we may not look at or signal; "done".
@@ -23,6 +26,11 @@ done
 __pd_others=' 0 1 '
 __pd_stat 1 && __pd_others="$__pd_others$__pd_session $__pd_group "
 __pd_stat $$ && __pd_others="$__pd_others$__pd_session $__pd_group "
+__pd_shell=$7
+if [ -n "$__pd_shell" ]; then
+    __pd_name=POCKET_DOCK_TURN
+    __pd_stat "$__pd_shell" && __pd_others="$__pd_others$__pd_session $__pd_group "
+fi
 __pd_whose $$ && echo "uid $__pd_user"
 
 # The time in hundredths of a second, as __pd_time; where it cannot be known, how often it was asked.
@@ -113,7 +121,9 @@ __pd_look() {
         esac
         if ! __pd_mark "$__pd_pid"; then
             __pd_hide "$__pd_pid"
-        elif [ "$__pd_id" = "$__pd_want" ]; then
+        elif [ "$__pd_pid" = "$__pd_shell" ]; then
+            :
+        elif [ "$__pd_id" = "$__pd_want" ] || [ -z "$__pd_id" -a "$__pd_parent" = "$__pd_shell" ]; then
             __pd_take
             __pd_found=1
         elif [ "$__pd_all" != ' ' ]; then

@@ -2,6 +2,8 @@
 # not fork. Nothing is ever asked of the main process or of the script itself.
 exec 2>/dev/null
 __pd_ifs=$IFS
+# The variable that tells whose a process is.
+__pd_name=POCKET_DOCK_EXEC
 
 # __pd_stat PID: how it is. Fails if it is gone, or a zombie of which no thread lives on.
 # Its name may hold spaces, parentheses and newlines; behind the last parenthesis there are only numbers.
@@ -29,11 +31,11 @@ __pd_mark() {
     for __pd_file; do
         while __pd_open=1; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
             case $__pd_line in
-                *POCKET_DOCK_EXEC="$__pd_want"*)
+                *"$__pd_name=$__pd_want"*)
                     __pd_id=$__pd_want
                     return 0 ;;
-                *POCKET_DOCK_EXEC=*)
-                    __pd_line=${__pd_line#*POCKET_DOCK_EXEC=}
+                *"$__pd_name="*)
+                    __pd_line=${__pd_line#*"$__pd_name="}
                     __pd_text=${__pd_line#????????????????????????????????}
                     __pd_id=${__pd_line%"$__pd_text"}
                     case $__pd_id in

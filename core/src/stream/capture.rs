@@ -87,6 +87,12 @@ impl Capture {
             .saturating_add(dropped as u64);
     }
 
+    /// How many bytes were left out so far.
+    #[must_use]
+    pub fn omitted_bytes(&self) -> u64 {
+        self.omitted
+    }
+
     /// Ends the capture.
     #[must_use]
     pub fn into_parts(mut self) -> Captured {

@@ -55,9 +55,27 @@ pub(crate) struct KillTree {
     left: BTreeSet<Process>,
     passes: usize,
     unknown: Option<String>,
+    /// Of a turn of a session: its shell's process id.
+    shell: Option<u32>,
 }
 
 impl KillTree {
+    /// Of one turn of a session: not its `shell`.
+    pub(crate) fn turn(
+        target: &Target,
+        container: &str,
+        id: &str,
+        shell: u32,
+        user: Option<&str>,
+        signal: Signal,
+    ) -> Result<Self, Error> {
+        let tree = Self::new(target, container, id, user, signal, false)?;
+        Ok(Self {
+            shell: Some(shell),
+            ..tree
+        })
+    }
+
     /// `user`: whom the command ran as, if not the container's own. `patient`: the command may not have been started
     /// yet; looks for two seconds before it believes that nothing is there.
     pub(crate) fn new(
@@ -83,6 +101,7 @@ impl KillTree {
             left: BTreeSet::new(),
             passes: 0,
             unknown: None,
+            shell: None,
         })
     }
 
@@ -112,7 +131,8 @@ impl KillTree {
             _ => WAIT,
         };
         let signal = self.signal.name().trim_start_matches("SIG");
-        let words: [&str; 7] = [
+        let shell = self.shell.map(|pid| pid.to_string()).unwrap_or_default();
+        let words: [&str; 8] = [
             &shell::KILL,
             &self.id,
             signal,
@@ -120,6 +140,7 @@ impl KillTree {
             wait,
             &told(true),
             &told(false),
+            &shell,
         ];
         let words = words.map(str::to_owned);
         Some(Script::new(

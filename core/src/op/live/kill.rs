@@ -20,8 +20,7 @@ pub struct Kill {
 
 impl Kill {
     pub(crate) fn new(live: &Arc<Live>, signal: Signal) -> Self {
-        let (container, id) = (&live.place.id, &live.origin.process);
-        let tree = KillTree::new(&live.target, container, id, live.user.as_deref(), signal, false);
+        let tree = live.tree(signal);
         Self {
             tree: tree.map(|tree| Relaxed::one(tree, live)).map_err(Some),
         }

@@ -14,7 +14,7 @@
 
 mod callbacks;
 mod kill;
-mod over;
+pub(crate) mod over;
 mod pump;
 mod quiet;
 mod shared;
@@ -27,10 +27,10 @@ pub(crate) use callbacks::Callbacks;
 pub use callbacks::Origin;
 pub use kill::Kill;
 pub use over::{UntilEnd, UntilLimit};
-pub(crate) use pump::Pump;
+pub(crate) use pump::{Pump, Sort};
 pub(crate) use quiet::Beside;
 pub use quiet::{Quieted, Relaxed};
-pub(crate) use shared::{Live, Wish};
+pub(crate) use shared::{Input, Live, Seat, Wish};
 pub(crate) use sink::{Queue, Sink};
 pub use start::Start;
 pub use take::{Next, NextLine, NextText, StreamLine, TextChunk};

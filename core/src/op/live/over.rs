@@ -79,6 +79,6 @@ impl Op for UntilLimit {
 }
 
 /// Nothing is expected of the connection; there is none.
-pub(super) fn quietly<T>(until: Option<Instant>) -> Step<T> {
+pub(crate) fn quietly<T>(until: Option<Instant>) -> Step<T> {
     Need::Wait { read: false, until }.into()
 }

@@ -7,6 +7,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,29 +19,73 @@ use crate::link::Link;
 use crate::op::exec::{END_OF_INPUT, Event, Exec};
 use crate::op::{Need, Op, Step};
 use crate::result::ExecSummary;
+use crate::stream::Channel;
 
 /// Events of one poll.
 const BURST: usize = 64;
 /// How long the connection of a command that is left is kept for the input that is on its way.
 const PARTING: Duration = Duration::from_secs(2);
 
+/// What becomes of what a command prints, and what it is sent.
+pub(crate) trait Sort: std::fmt::Debug + Send + Unpin + 'static {
+    /// Before anything else, each time. Whether output is wanted; the waker is woken when that changes.
+    fn tick(&mut self, _: Instant, _: &Waker) -> bool {
+        true
+    }
+
+    /// When to look again at the latest.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// What is to be sent next.
+    fn input(&mut self) -> Option<Input>;
+
+    fn output(&mut self, channel: Channel, data: Bytes, now: Instant);
+
+    /// Nothing more will come. Called before its end is told to anyone.
+    fn over(&mut self, _: &Result<ExecSummary, Error>) {}
+}
+
+/// All of it goes to the reader of the command, and comes from its writer.
+#[derive(Debug)]
+pub(crate) struct Plain(Arc<Live>);
+
+impl Sort for Plain {
+    fn input(&mut self) -> Option<Input> {
+        self.0.take_input()
+    }
+
+    fn output(&mut self, channel: Channel, data: Bytes, _: Instant) {
+        self.0.push(channel, data);
+    }
+}
+
 /// Follows one command to its end.
 #[derive(Debug)]
-pub(crate) struct Pump {
+pub(crate) struct Pump<S: Sort> {
     live: Arc<Live>,
+    sort: S,
     exec: Exec,
     /// Once it is followed no more; until when at the latest.
     away: Option<Option<Instant>>,
     killed: bool,
 }
 
-impl Pump {
+impl Pump<Plain> {
     /// `mark`: as [`Exec::new`] takes it.
     pub(crate) fn new(live: &Arc<Live>, command: Command, mark: String) -> Self {
+        Self::sorted(live, command, mark, Plain(Arc::clone(live)))
+    }
+}
+
+impl<S: Sort> Pump<S> {
+    pub(crate) fn sorted(live: &Arc<Live>, command: Command, mark: String, sort: S) -> Self {
         let id = live.origin.process.clone();
         let exec = Exec::new(&live.target, live.place.clone(), command, id, mark);
         Self {
             live: Arc::clone(live),
+            sort,
             exec,
             away: None,
             killed: false,
@@ -48,7 +93,7 @@ impl Pump {
     }
 
     /// Sends what was written, a piece at a time: what waits in the link is out of anyone's sight.
-    fn feed(&self, link: &mut Link) {
+    fn feed(&mut self, link: &mut Link) {
         if !self.exec.takes_input() {
             return;
         }
@@ -57,7 +102,7 @@ impl Pump {
             return;
         }
         while !link.has_pending() {
-            match self.live.take_input() {
+            match self.sort.input() {
                 Some(Input::Data(data)) => link.send(data),
                 Some(Input::End) if self.live.terminal => link.send(Bytes::from_static(END_OF_INPUT)),
                 Some(Input::End) => return link.finish(),
@@ -78,20 +123,22 @@ impl Pump {
     }
 
     fn follow(&mut self, now: Instant, link: &mut Link) -> Option<Step<()>> {
+        let waker = link.waker();
+        let wanted = self.sort.tick(now, &waker);
         self.feed(link);
-        let reads = self.live.orders(&link.waker()).reads;
+        let reads = wanted && self.live.orders(&waker).reads;
         let step = self.exec.poll(now, link, reads);
         if self.exec.has_begun() {
             self.live.begin(self.exec.exec_id().unwrap_or_default());
         }
         let outcome = match step {
             Ok(Step::Done(Event::Output(channel, data))) => {
-                self.live.push(channel, data);
+                self.sort.output(channel, data, now);
                 return None;
             }
             Ok(Step::Need(need)) => {
                 self.feed(link); // it may just have begun to take some
-                return Some(need.into());
+                return Some(need.by(self.sort.due()).into());
             }
             Ok(Step::Done(Event::Ended(ended))) => Ok(ExecSummary {
                 exit_code: ended.exit_code,
@@ -102,12 +149,17 @@ impl Pump {
             }),
             Err(error) => Err(error),
         };
-        self.live.end(outcome);
+        self.end(outcome);
         Some(Step::Done(()))
+    }
+
+    fn end(&mut self, outcome: Result<ExecSummary, Error>) {
+        self.sort.over(&outcome);
+        self.live.end(outcome);
     }
 }
 
-impl Op for Pump {
+impl<S: Sort> Op for Pump<S> {
     type Output = ();
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
@@ -122,7 +174,7 @@ impl Op for Pump {
                     if !std::mem::replace(&mut self.killed, true) && !self.exec.abandon() {
                         link.hang_up();
                         let message = "it was dropped before it was started".to_owned();
-                        self.live.end(Err(ExecError::Lost { message }.into()));
+                        self.end(Err(ExecError::Lost { message }.into()));
                         return Ok(Step::Done(()));
                     }
                 }
@@ -130,6 +182,9 @@ impl Op for Pump {
                 Wish::Leave if self.exec.is_being_killed() => {}
                 Wish::Leave | Wish::Drain | Wish::HangUp => {
                     self.away = Some((wish == Wish::Leave).then(|| now + PARTING));
+                    if let Some(outcome) = self.live.outcome() {
+                        self.sort.over(&outcome);
+                    }
                     if wish == Wish::Leave {
                         self.feed_all(link);
                     }
@@ -158,13 +213,13 @@ impl Op for Pump {
     }
 }
 
-impl Pump {
+impl<S: Sort> Pump<S> {
     /// What was written reaches a command that is left.
-    fn feed_all(&self, link: &mut Link) {
+    fn feed_all(&mut self, link: &mut Link) {
         if !self.exec.takes_input() {
             return;
         }
-        while let Some(input) = self.live.take_input() {
+        while let Some(input) = self.sort.input() {
             match input {
                 Input::Data(data) => link.send(data),
                 Input::End if self.live.terminal => link.send(Bytes::from_static(END_OF_INPUT)),
@@ -174,12 +229,12 @@ impl Pump {
     }
 }
 
-impl Drop for Pump {
+impl<S: Sort> Drop for Pump<S> {
     /// Whatever became of its driver, nobody waits for ever.
     fn drop(&mut self) {
         if !self.live.has_ended() && self.away.is_none() {
             let message = "what followed it was ended".to_owned();
-            self.live.end(Err(ExecError::Lost { message }.into()));
+            self.end(Err(ExecError::Lost { message }.into()));
         }
     }
 }

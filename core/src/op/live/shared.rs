@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -12,7 +13,9 @@ use super::sink::Sink;
 use crate::engine_api::Target;
 use crate::error::{ContainerError, Error};
 use crate::op::Place;
-use crate::result::ExecSummary;
+use crate::op::kill_tree::KillTree;
+use crate::result::{ExecSummary, Output};
+use crate::signal::Signal;
 use crate::stream::{Channel, Frame};
 
 /// Input that is taken before a writer has to wait.
@@ -40,6 +43,8 @@ pub(crate) struct Live {
     pub(crate) place: Place,
     pub(crate) user: Option<String>,
     pub(crate) terminal: bool,
+    /// Of a turn of a session: its shell's process id.
+    shell: Option<Arc<AtomicU32>>,
     callbacks: Arc<Callbacks>,
     state: Mutex<State>,
 }
@@ -85,14 +90,14 @@ fn wake(wakers: impl IntoIterator<Item = Waker>) {
 }
 
 /// What the pump is to do now.
-pub(super) struct Orders {
-    pub(super) wish: Wish,
+pub(crate) struct Orders {
+    pub(crate) wish: Wish,
     /// Whether output is wanted.
-    pub(super) reads: bool,
+    pub(crate) reads: bool,
 }
 
 /// What the pump is to send.
-pub(super) enum Input {
+pub(crate) enum Input {
     Data(Bytes),
     /// No more will come.
     End,
@@ -130,8 +135,29 @@ impl Live {
             place,
             user: command.user.clone(),
             terminal: command.tty.is_some(),
+            shell: None,
             callbacks,
             state: Mutex::new(state),
+        }
+    }
+
+    /// The same as a turn of a session, whose shell has this process id.
+    pub(crate) fn in_session(self, shell: Arc<AtomicU32>) -> Self {
+        Self {
+            shell: Some(shell),
+            ..self
+        }
+    }
+
+    /// What signals its processes.
+    pub(crate) fn tree(&self, signal: Signal) -> Result<KillTree, Error> {
+        let (container, id, user) = (&self.place.id, &self.origin.process, self.user.as_deref());
+        match &self.shell {
+            Some(shell) => {
+                let shell = shell.load(Ordering::Acquire);
+                KillTree::turn(&self.target, container, id, shell, user, signal)
+            }
+            None => KillTree::new(&self.target, container, id, user, signal, false),
         }
     }
 
@@ -155,7 +181,7 @@ impl Live {
 /// For the pump.
 impl Live {
     /// What is wanted; the waker is woken when that changes.
-    pub(super) fn orders(&self, waker: &Waker) -> Orders {
+    pub(crate) fn orders(&self, waker: &Waker) -> Orders {
         let told = self.callbacks.is_full(waker);
         let mut state = self.lock();
         match &mut state.pump {
@@ -170,7 +196,7 @@ impl Live {
     }
 
     /// The next of the input.
-    pub(super) fn take_input(&self) -> Option<Input> {
+    pub(crate) fn take_input(&self) -> Option<Input> {
         let (input, seats) = {
             let mut state = self.lock();
             if let Some(data) = state.input.pop_front() {
@@ -200,7 +226,7 @@ impl Live {
     }
 
     /// The command has begun, by an exec of this id.
-    pub(super) fn begin(&self, exec: &str) {
+    pub(crate) fn begin(&self, exec: &str) {
         let mut state = self.lock();
         if !std::mem::replace(&mut state.begun, true) {
             exec.clone_into(&mut state.exec);
@@ -210,7 +236,7 @@ impl Live {
         }
     }
 
-    pub(super) fn push(&self, channel: Channel, data: Bytes) {
+    pub(crate) fn push(&self, channel: Channel, data: Bytes) {
         self.callbacks.output(&self.origin, channel, &data);
         let mut state = self.lock();
         state.written[usize::from(channel == Channel::Stderr)] += data.len() as u64;
@@ -221,7 +247,7 @@ impl Live {
     }
 
     /// It has ended, if it had not.
-    pub(super) fn end(&self, outcome: Result<ExecSummary, Error>) {
+    pub(crate) fn end(&self, outcome: Result<ExecSummary, Error>) {
         let mut state = self.lock();
         if state.end.is_some() {
             return;
@@ -248,7 +274,7 @@ impl Live {
 /// For those who hold it.
 impl Live {
     /// A place to wait at.
-    pub(super) fn seat(self: &Arc<Self>) -> Seat {
+    pub(crate) fn seat(self: &Arc<Self>) -> Seat {
         let mut state = self.lock();
         state.seats.next += 1;
         let key = state.seats.next;
@@ -264,14 +290,14 @@ impl Live {
     }
 
     /// Its container is being ended by this program: whoever waits for it learns so, behind what was printed so far.
-    pub(super) fn end_here(&self) {
+    pub(crate) fn end_here(&self) {
         let name = self.place.name.clone();
         self.end(Err(ContainerError::EndedHere { name }.into()));
         self.wish(Wish::Drain);
     }
 
     /// Its output is read whoever takes it, or not any more. Counted.
-    pub(super) fn relax(&self, by: bool) {
+    pub(crate) fn relax(&self, by: bool) {
         self.change(false, |state| {
             if by {
                 state.relaxed += 1;
@@ -285,8 +311,23 @@ impl Live {
         self.lock().end.is_some()
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn outcome(&self) -> Option<Result<ExecSummary, Error>> {
+        self.lock().end.clone()
+    }
+
+    /// Has the pump look again.
+    pub(crate) fn nudge(&self) {
+        self.change(false, |_| ());
+    }
+
+    /// What was gathered, once.
+    pub(crate) fn take_gathered(&self) -> (Output, Output) {
+        self.lock().sink.take_gathered()
+    }
+
     /// From now on there is a pump.
-    pub(super) fn attended(&self) {
+    pub(crate) fn attended(&self) {
         self.lock().attended = true;
     }
 
@@ -320,7 +361,7 @@ impl Live {
 }
 
 /// A place at which one operation waits for a change.
-pub(super) struct Seat {
+pub(crate) struct Seat {
     live: Arc<Live>,
     key: u64,
 }
@@ -369,7 +410,7 @@ impl Seat {
     }
 
     /// How it ended, if it has.
-    pub(super) fn outcome(&self, waker: &Waker) -> Option<Result<ExecSummary, Error>> {
+    pub(crate) fn outcome(&self, waker: &Waker) -> Option<Result<ExecSummary, Error>> {
         let mut state = self.live.lock();
         if state.end.is_none() {
             Self::sit(&mut state, self.key, waker);
@@ -378,7 +419,7 @@ impl Seat {
     }
 
     /// Whether it has begun, or how it ended before that.
-    pub(super) fn beginning(&self, waker: &Waker) -> Option<Result<(), Error>> {
+    pub(crate) fn beginning(&self, waker: &Waker) -> Option<Result<(), Error>> {
         let mut state = self.live.lock();
         match (&state.end, state.begun) {
             (Some(Err(error)), false) => Some(Err(error.clone())),

@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::buffer::SharedRingBuffer;
-use crate::stream::{Channel, Frame};
+use crate::result::Output;
+use crate::stream::{Capture, Channel, Frame};
 
 /// Held for a reader before the connection is left unread.
 const HELD_BYTES: usize = 1024 * 1024;
@@ -24,6 +25,8 @@ const PIECE_BYTES: usize = 64;
 pub(crate) enum Sink {
     Queue(Queue),
     Ring(SharedRingBuffer),
+    /// For a result: never full.
+    Gather(Box<[Capture; 2]>),
 }
 
 /// Output that waits for its reader.
@@ -66,9 +69,28 @@ impl Queue {
 }
 
 impl Sink {
+    /// `limit`: what is kept of each stream.
+    pub(crate) fn gather(limit: Option<u64>) -> Self {
+        Self::Gather(Box::new([Capture::new(limit), Capture::new(limit)]))
+    }
+
+    /// What was gathered; nothing is left.
+    pub(crate) fn take_gathered(&mut self) -> (Output, Output) {
+        let Self::Gather(both) = self else {
+            return <(Output, Output)>::default();
+        };
+        let mut take = |at: usize| {
+            std::mem::replace(&mut both[at], Capture::new(Some(0)))
+                .into_parts()
+                .into()
+        };
+        (take(0), take(1))
+    }
+
     pub(crate) fn push(&mut self, channel: Channel, data: Bytes) {
         match self {
             Self::Ring(ring) => ring.write(channel, &data),
+            Self::Gather(both) => both[usize::from(channel == Channel::Stderr)].push(data),
             Self::Queue(queue) => {
                 let cap = match channel {
                     Channel::Stdout => &mut queue.stdout,
@@ -84,6 +106,7 @@ impl Sink {
     pub(crate) fn close(&mut self) {
         match self {
             Self::Ring(ring) => ring.close(),
+            Self::Gather(_) => {}
             Self::Queue(queue) => {
                 for channel in [Channel::Stdout, Channel::Stderr] {
                     let cap = match channel {
@@ -127,6 +150,7 @@ impl Sink {
     pub(crate) fn omitted(&self) -> u64 {
         match self {
             Self::Ring(ring) => ring.lost_bytes(),
+            Self::Gather(both) => both.iter().map(Capture::omitted_bytes).sum(),
             Self::Queue(queue) => queue.dropped + queue.stdout.omitted + queue.stderr.omitted,
         }
     }
