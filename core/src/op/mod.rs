@@ -34,6 +34,7 @@ pub(crate) mod remove;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod shutdown;
+pub(crate) mod unpaused;
 pub(crate) mod wait;
 
 pub use ask::Ask;

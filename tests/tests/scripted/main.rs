@@ -6,6 +6,7 @@ mod abandoned;
 mod commands;
 #[cfg(test)]
 mod containers;
+#[cfg(test)]
 mod progress;
 #[cfg(test)]
 mod undone;
