@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::buffer::DEFAULT_BUFFER_BYTES;
 use crate::error::Error;
 use crate::spec::{check_env, check_text, check_workdir};
 
@@ -34,8 +35,40 @@ pub struct Command {
     pub(crate) workdir: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) stdin: Option<Bytes>,
+    pub(crate) keep_stdin_open: bool,
+    /// Columns and rows.
+    pub(crate) tty: Option<(u16, u16)>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) output_limit: Option<u64>,
+    pub(crate) output_limit: OutputLimit,
+    pub(crate) buffer_size: usize,
+}
+
+/// How much output of each stream is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutputLimit {
+    /// As usual: a run keeps some, a stream passes all.
+    Unsaid,
+    Bytes(u64),
+    None,
+}
+
+impl OutputLimit {
+    /// For what is gathered in memory.
+    pub(crate) fn gathered(self) -> Option<u64> {
+        match self {
+            Self::Unsaid => Some(DEFAULT_OUTPUT_LIMIT),
+            Self::Bytes(bytes) => Some(bytes),
+            Self::None => None,
+        }
+    }
+
+    /// For what is passed on.
+    pub(crate) fn passed(self) -> Option<u64> {
+        match self {
+            Self::Unsaid | Self::None => None,
+            Self::Bytes(bytes) => Some(bytes),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -56,8 +89,11 @@ impl Command {
             workdir: None,
             user: None,
             stdin: None,
+            keep_stdin_open: false,
+            tty: None,
             timeout: None,
-            output_limit: Some(DEFAULT_OUTPUT_LIMIT),
+            output_limit: OutputLimit::Unsaid,
+            buffer_size: DEFAULT_BUFFER_BYTES,
         }
     }
 
@@ -109,6 +145,34 @@ impl Command {
         self
     }
 
+    /// Leaves the standard input open behind what [`stdin`](Self::stdin) gives, if anything, for what is written while the
+    /// command runs. For [`Container::stream`](crate::Container::stream) and
+    /// [`Container::spawn`](crate::Container::spawn); a `run` could never end it, and refuses it.
+    #[must_use]
+    pub fn keep_stdin_open(mut self) -> Self {
+        self.keep_stdin_open = true;
+        self
+    }
+
+    /// Runs it on a terminal of this size, for programs that want one. What it prints is one stream, standard output,
+    /// with line ends as a terminal has them (`\r\n`), and what is written to it is echoed as long as the program wants
+    /// that. Not for binary data: a terminal takes some bytes for keys. The size can be changed with `resize`.
+    ///
+    /// The image needs `stty` for the size to be right from the beginning on engines older than Docker 23.
+    #[must_use]
+    pub fn tty(mut self, cols: u16, rows: u16) -> Self {
+        self.tty = Some((cols, rows));
+        self
+    }
+
+    /// How many bytes of its output a [`Process`](crate::Process) keeps for its reader: the newest.
+    /// [`DEFAULT_BUFFER_BYTES`](crate::DEFAULT_BUFFER_BYTES), 1 MiB, by default. With 0 it keeps none.
+    #[must_use]
+    pub fn buffer_size(mut self, bytes: usize) -> Self {
+        self.buffer_size = bytes;
+        self
+    }
+
     /// How long the command may run, from its start. After that its whole process tree is killed, also what it put into
     /// the background, and the result has [`timed_out`](crate::ExecResult::timed_out) and the output so far. No limit by
     /// default.
@@ -122,17 +186,19 @@ impl Command {
     }
 
     /// How many bytes of each of standard output and standard error are kept: the first half and the last half of
-    /// them; the rest is read and counted. [`DEFAULT_OUTPUT_LIMIT`] by default.
+    /// them; the rest is read and counted. [`DEFAULT_OUTPUT_LIMIT`] by default for what is gathered. A stream passes
+    /// everything unless this is set; then it passes the first half at once, and the last half when the command has
+    /// ended.
     #[must_use]
     pub fn output_limit(mut self, bytes: u64) -> Self {
-        self.output_limit = Some(bytes);
+        self.output_limit = OutputLimit::Bytes(bytes);
         self
     }
 
     /// Keeps all output, however much it is, in memory.
     #[must_use]
     pub fn unlimited_output(mut self) -> Self {
-        self.output_limit = None;
+        self.output_limit = OutputLimit::None;
         self
     }
 
@@ -169,6 +235,21 @@ impl Command {
                     .interpreter
                     .iter()
                     .try_for_each(|word| check_text("the interpreter", word))?;
+            }
+        }
+        if let Some((cols, rows)) = self.tty {
+            if cols == 0 || rows == 0 {
+                return Err(Error::misuse("a terminal has at least one column and one row"));
+            }
+            let long = match &self.what {
+                What::Shell(code) | What::Code(_, code) => code.len() > ARGUMENT_BYTES,
+                What::Argv(_) => false,
+            };
+            if long {
+                return Err(Error::misuse(format!(
+                    "code of more than {ARGUMENT_BYTES} bytes cannot be run on a terminal: put it into a file of the \
+                     container first"
+                )));
             }
         }
         self.env.iter().try_for_each(|(name, value)| check_env(name, value))?;
@@ -291,6 +372,8 @@ mod tests {
             Command::from("x").env(MARK, "1"),
             Command::from("x").workdir("tmp"),
             Command::from("x").user(""),
+            Command::from("x").tty(0, 24),
+            Command::from("x".repeat(ARGUMENT_BYTES + 1)).tty(80, 24),
         ] {
             assert!(matches!(wrong.check(), Err(Error::Misuse(_))), "{wrong:?}");
         }

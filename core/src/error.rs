@@ -196,6 +196,14 @@ pub enum ContainerError {
         /// The engine's own message.
         message: String,
     },
+    /// This program ended the container, or its main process, in the middle of a stream or a process.
+    #[error(
+        "container {name} was ended by this program, by a shutdown, a stop, a restart or a drop, and its commands with it: wait for them first"
+    )]
+    EndedHere {
+        /// Its name.
+        name: String,
+    },
     /// It was told to end and is still there.
     #[error(
         "container {name} is still there {after:?} after it was removed: the engine may be stuck; remove it by hand when the engine answers again. The engine said: {message}"
@@ -286,6 +294,19 @@ pub enum ExecError {
         /// The engine's own message.
         message: String,
     },
+    /// The container has as many processes as it may have.
+    #[error(
+        "the container is at its process limit, so nothing can be started in it, not even to kill with: raise `ContainerSpec::pids`, or shut the container down. The engine said: {message}"
+    )]
+    AtLimit {
+        /// The engine's own message.
+        message: String,
+    },
+    /// What was written cannot reach the command.
+    #[error(
+        "the standard input of the command is closed: it has ended, or closed it, or was not started with `Command::keep_stdin_open`"
+    )]
+    InputClosed,
     /// The engine ended the command's output before the command ended; how it ended is unknown.
     #[error(
         "the output of the command ended before the command did, and how it ended is unknown: the container or the engine was stopped in the middle, or something killed the command's supervisor, or a limit of processes (`ContainerSpec::pids`) left it no room ({message})"

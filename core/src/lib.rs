@@ -26,7 +26,10 @@ mod spec;
 mod splits;
 pub mod stream;
 
-pub use api::{BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, Options};
+pub use api::{
+    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, Options, Process, Stdin,
+    StreamChunk,
+};
 pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
 pub use driving::{Driving, Reactor};
@@ -36,9 +39,15 @@ pub use engine_api::image::ImageSummary;
 pub use error::{ContainerError, Error, ExecError, ImageError, SocketError};
 pub use limits::Limits;
 pub use link::Link;
-pub use op::{Ask, KillReport, Need, Op, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+pub use op::live::{
+    Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
+};
+pub use op::{
+    Ask, KillProcess, KillReport, Need, Op, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess, Shutdown,
+    Slot, Step, Wait,
+};
 pub use protocol_error::ProtocolError;
-pub use result::{ExecResult, Output};
+pub use result::{ExecResult, ExecSummary, Output};
 pub use runtime::{Host, Owner, Runtime, Service};
 pub use signal::Signal;
 pub use spec::{ContainerSpec, Network};

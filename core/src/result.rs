@@ -61,6 +61,35 @@ impl ExecResult {
     }
 }
 
+/// How a command ended that ran beside calls, and how much it printed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExecSummary {
+    /// The exit code; 128 and the signal's number if a signal ended it, so 137 after a timeout.
+    pub exit_code: i32,
+    /// From the start to the end of the command, as seen from here.
+    pub duration: Duration,
+    /// Whether its time was over before it ended.
+    pub timed_out: bool,
+    /// What became of its processes, if they were killed by a time limit or a drop.
+    pub killed: Option<KillReport>,
+    /// How many bytes it wrote to standard output, whether or not anyone read them.
+    pub stdout_bytes: u64,
+    /// How many bytes it wrote to standard error, whether or not anyone read them.
+    pub stderr_bytes: u64,
+    /// How many bytes of both no reader can get: left out because of a limit, or lost as the buffer was full, up to the
+    /// end of the command.
+    pub omitted_bytes: u64,
+}
+
+impl ExecSummary {
+    /// Whether it ended by itself with exit code 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.exit_code == 0 && !self.timed_out
+    }
+}
+
 /// What was kept of one stream: all of it, or its beginning and its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -2,6 +2,8 @@
 //!
 //! A round writes what it can, reads once, and goes back to the operation, so that neither side's bytes pile up here and
 //! neither direction ever waits for the other. Only when nothing moved does the thread sleep, for exactly what is wanted.
+//! An operation that took its [waker](Link::waker) is woken by a [bell](crate::bell) in the same `poll(2)`; for others there
+//! is none in it.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 use pocket_dock_core::{Endpoint, Error, Link, Need, Op, SocketError, Step};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::bell::Lent;
 use crate::socket;
 
 /// Bytes read at a time.
@@ -33,6 +36,7 @@ pub(crate) struct Driver {
     link: Link,
     socket: Option<UnixStream>,
     aside: Option<UnixStream>,
+    ear: Lent,
     /// Whether a read may find something; otherwise the system is asked first.
     readable: bool,
     /// Bytes on their way into the link. Without `unsafe`, nothing can be read straight into its spare room, and to zero
@@ -47,6 +51,7 @@ impl Driver {
             link,
             socket,
             aside,
+            ear: Lent::take(),
             readable: true,
             scratch: Vec::new(),
         }
@@ -54,6 +59,8 @@ impl Driver {
 
     pub(crate) fn drive<O: Op>(&mut self, mut op: O) -> Result<O::Output, Error> {
         loop {
+            self.ear.clear();
+            self.link.lend(self.ear.waker());
             let step = op.poll(Instant::now(), &mut self.link)?;
             if !self.link.is_open() {
                 self.socket = None;
@@ -103,7 +110,7 @@ impl Driver {
         if self.link.has_pending() {
             wanted |= PollFlags::OUT;
         }
-        if wanted.is_empty() && until.is_none() {
+        if wanted.is_empty() && until.is_none() && !self.link.is_watched() {
             // Nothing could ever end this wait.
             let why = self.link.failure().unwrap_or(ErrorKind::UnexpectedEof);
             let what = "wait for the engine";
@@ -114,14 +121,17 @@ impl Driver {
     }
 
     fn sleep(&mut self, wanted: PollFlags, until: Option<Instant>) {
-        let timeout = until.map(|until| span(until.saturating_duration_since(Instant::now())));
+        let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
         // A socket of which nothing is wanted stays out: its end would wake us again and again.
-        let waited = match &self.socket {
-            Some(socket) if !wanted.is_empty() => {
-                let mut one = [PollFd::new(socket, wanted)];
-                poll(&mut one, timeout.as_ref()).map(|_| one[0].revents())
-            }
-            _ => poll(&mut [], timeout.as_ref()).map(|_| PollFlags::empty()),
+        let socket = self.socket.as_ref().filter(|_| !wanted.is_empty());
+        let waited = if self.link.is_watched() {
+            let mut fds: Vec<_> = socket.map(|socket| PollFd::new(socket, wanted)).into_iter().collect();
+            self.ear.poll(&mut fds, limit).map(|()| found(&fds))
+        } else if let Some(socket) = socket {
+            let mut one = [PollFd::new(socket, wanted)];
+            poll(&mut one, limit.map(span).as_ref()).map(|_| found(&one))
+        } else {
+            poll(&mut [], limit.map(span).as_ref()).map(|_| PollFlags::empty())
         };
         match waited {
             // An end or a failure is learnt by reading.
@@ -203,8 +213,13 @@ impl Driver {
     }
 }
 
+/// What there is to be done with the one socket, if there is one.
+fn found(fds: &[PollFd<'_>]) -> PollFlags {
+    fds.first().map_or(PollFlags::empty(), PollFd::revents)
+}
+
 /// Rounded up to whole milliseconds, so that a deadline has passed when `poll` returns for it.
-fn span(wait: Duration) -> Timespec {
+pub(crate) fn span(wait: Duration) -> Timespec {
     let wait = wait.min(SLEEP);
     let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(86_400_000);
     Timespec {

@@ -16,14 +16,18 @@
 //! ```
 //!
 //! Every call blocks the calling thread until it has its result; several threads may use one engine or container at a
-//! time. Nothing is global, and no thread is started.
+//! time. No thread is started, but where something goes on beside calls: one thread gathers the output of all processes and
+//! streams, and others call callbacks, so that neither waits for the other. They end when there is nothing to do.
 
 pub mod adapter;
 mod background;
+mod bell;
 mod build_context;
 mod driver;
 mod host;
+mod hub;
 mod launch;
+mod pool;
 mod socket;
 
 pub use build_context::BuildContext;
@@ -31,14 +35,14 @@ pub use host::StdHost;
 pub use pocket_dock_core as core;
 pub use pocket_dock_core::{
     BufferSnapshot, BuiltImage, Channel, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES,
-    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, Frame, ImageError, ImageSummary, KillReport,
-    Language, Limits, Line, LineEnd, Lines, Network, Options, Output, ProtocolError, RingBuffer, SharedRingBuffer,
-    Signal, SocketError, TextDecoder,
+    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame, ImageError, ImageSummary,
+    KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output, ProtocolError, RingBuffer,
+    SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
 };
 
 use std::sync::Arc;
 
-use pocket_dock_core::{Host, Op, Runtime};
+use pocket_dock_core::{Host, Link, Op, Runtime};
 
 /// Calls block the thread that makes them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,6 +56,15 @@ pub type Engine = pocket_dock_core::Engine<Blocking>;
 /// Dropping it takes as long as its removal: 0.1 s as a rule, and never longer than the limits of the calls it makes.
 pub type Container = pocket_dock_core::Container<Blocking>;
 
+/// A command whose output is read while it runs; see [`pocket_dock_core::ExecStream`].
+pub type ExecStream = pocket_dock_core::ExecStream<Blocking>;
+
+/// A command that runs in the background; see [`pocket_dock_core::Process`].
+pub type Process = pocket_dock_core::Process<Blocking>;
+
+/// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
+pub type Stdin = pocket_dock_core::Stdin<Blocking>;
+
 impl Runtime for Blocking {
     type Returns<O: Op> = Result<O::Output, Error>;
 
@@ -61,9 +74,22 @@ impl Runtime for Blocking {
 
     /// On the calling thread, for as long as it takes. An error is reported as a warning by `tracing`.
     fn finish<O: Op>(&self, op: O) {
+        if hub::is_here() {
+            // Dropped by an operation that is attended: this thread must go on with all of them.
+            adapter::finish_in_background(op, Link::default(), None, None);
+            return;
+        }
         if let Err(error) = driver::drive(op) {
             tracing::warn!(%error, "cleaning up failed");
         }
+    }
+
+    fn attend<O: Op>(&self, op: O) {
+        adapter::attend(op);
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::offload(job);
     }
 
     fn host(&self) -> Arc<dyn Host> {

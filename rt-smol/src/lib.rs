@@ -23,15 +23,18 @@
 //!
 //! Cleaning up never blocks a thread of the executor and does not need it: it is done by a few threads that exist only
 //! while there is something to do. A program that must not end before that calls [`wait_for_cleanup`] last of all.
+//!
+//! What goes on beside calls, the output of processes and the callbacks that see it, is on threads of its own likewise: it
+//! blocks no thread of the executor, and goes on until its handle is dropped, even while the executor shuts down.
 
 pub use pocket_dock_blocking::adapter::wait_for_cleanup;
 pub use pocket_dock_blocking::{BuildContext, StdHost};
 pub use pocket_dock_core as core;
 pub use pocket_dock_core::{
     BufferSnapshot, BuiltImage, Channel, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES,
-    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, Frame, ImageError, ImageSummary, KillReport,
-    Language, Limits, Line, LineEnd, Lines, Network, Options, Output, ProtocolError, RingBuffer, SharedRingBuffer,
-    Signal, SocketError, TextDecoder,
+    DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame, ImageError, ImageSummary,
+    KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output, ProtocolError, RingBuffer,
+    SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
 };
 
 use std::sync::Arc;
@@ -51,6 +54,15 @@ pub type Engine = pocket_dock_core::Engine<Smol>;
 /// A container; see [`pocket_dock_core::Container`]. Dropping it never blocks: it is removed in the background.
 pub type Container = pocket_dock_core::Container<Smol>;
 
+/// A command whose output is read while it runs; see [`pocket_dock_core::ExecStream`].
+pub type ExecStream = pocket_dock_core::ExecStream<Smol>;
+
+/// A command that runs in the background; see [`pocket_dock_core::Process`].
+pub type Process = pocket_dock_core::Process<Smol>;
+
+/// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
+pub type Stdin = pocket_dock_core::Stdin<Smol>;
+
 /// A call that is under way; see [`pocket_dock_core::Driving`].
 pub type Driving<O> = pocket_dock_core::Driving<O, Smol>;
 
@@ -63,6 +75,14 @@ impl Runtime for Smol {
 
     fn finish<O: Op>(&self, op: O) {
         adapter::finish_in_background(op, Link::default(), None, None);
+    }
+
+    fn attend<O: Op>(&self, op: O) {
+        adapter::attend(op);
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::offload(job);
     }
 
     fn host(&self) -> Arc<dyn Host> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Engine, hex};
+use super::{Engine, ExecStream, Process, hex};
+use crate::buffer::SharedRingBuffer;
 use crate::command::Command;
 use crate::engine_api::container;
 use crate::engine_api::json;
@@ -12,11 +13,14 @@ use crate::engine_api::refusal::Subject;
 use crate::error::Error;
 use crate::http::{Answer, Request};
 use crate::link::Link;
+use crate::op::live::{Beside, Callbacks, Live, Origin, Pump, Queue, Quieted, Relaxed, Sink, Start};
 use crate::op::unpaused::Unpaused;
-use crate::op::{Ask, Created, Op, Place, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+use crate::op::{Ask, Created, KillProcess, Op, Place, Processes, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+use crate::result::ExecSummary;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::spec::ContainerSpec;
+use crate::stream::Channel;
 
 /// A container that is ours: it ends with this value, and with this program, however that ends.
 ///
@@ -36,6 +40,7 @@ pub struct Container<R: Runtime> {
     own_main: bool,
     /// It has ended, or is being ended; a failure to do so takes it back.
     ended: Arc<AtomicBool>,
+    beside: Arc<Beside>,
 }
 
 /// What the main process that is ours is left to end: it ends at once, unless it was started so lately that it does not
@@ -88,7 +93,10 @@ pub struct ContainerState {
 impl<R: Runtime> Container<R> {
     pub(super) fn new(engine: Engine<R>, created: Created, end: End) -> Self {
         let Created { id, name, leash } = created;
+        let runtime = engine.runtime().clone();
+        let beside = Beside::new(Callbacks::new(move |job| runtime.offload(job)));
         Self {
+            beside: Arc::new(beside),
             engine,
             id,
             name,
@@ -128,15 +136,131 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ExecError`] if it could not be started, or its end is unknown; [`crate::ContainerError`] if the
     /// container is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
     pub fn run(&self, command: impl Into<Command>) -> R::Returns<Run> {
-        let id = hex(self.engine.runtime().host().entropy());
-        let place = Place {
+        let (id, mark) = (self.random(), self.random());
+        let run = Run::new(self.engine.target(), self.place(), command.into(), id, mark);
+        self.engine.runtime().drive(run)
+    }
+
+    /// 128 random bits, as hex digits.
+    fn random(&self) -> String {
+        hex(self.engine.runtime().host().entropy())
+    }
+
+    fn place(&self) -> Place {
+        Place {
             id: self.id.clone(),
             name: self.name.clone(),
             removes_itself: self.auto_remove,
+        }
+    }
+
+    /// Runs a command and gives its output as it comes. Waits until it has begun.
+    ///
+    /// A future of it that is dropped before its end kills what it started, in the background.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run) for a command that could not be started. What goes wrong later is told by the stream.
+    pub fn stream(&self, command: impl Into<Command>) -> R::Returns<Start<ExecStream<R>>> {
+        let command = command.into();
+        let sink = Sink::Queue(Queue::new(command.output_limit.passed()));
+        self.begin(command, sink, ExecStream::new)
+    }
+
+    /// Runs a command in the background. Waits until it has begun.
+    ///
+    /// A future of it that is dropped before its end kills what it started, in the background.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run) for a command that could not be started. What goes wrong later is told by
+    /// [`Process::wait`].
+    pub fn spawn(&self, command: impl Into<Command>) -> R::Returns<Start<Process<R>>> {
+        let command = command.into();
+        let buffer = SharedRingBuffer::new(command.buffer_size);
+        let sink = Sink::Ring(buffer.clone());
+        self.begin(command, sink, |runtime, live| Process::new(runtime, live, buffer))
+    }
+
+    fn begin<T: Send + Unpin + 'static>(
+        &self,
+        command: Command,
+        sink: Sink,
+        handle: impl FnOnce(R, &Arc<Live>) -> T,
+    ) -> R::Returns<Start<T>> {
+        let runtime = self.engine.runtime();
+        let origin = Origin {
+            container: self.id.clone(),
+            name: self.name.clone(),
+            process: self.random(),
         };
-        self.engine
-            .runtime()
-            .drive(Run::new(self.engine.target(), place, command.into(), id))
+        let callbacks = Arc::clone(&self.beside.callbacks);
+        let (target, place) = (self.engine.target(), self.place());
+        let live = Arc::new(Live::new(origin, target, place, &command, sink, callbacks));
+        let attend = {
+            let (runtime, live, beside) = (runtime.clone(), Arc::clone(&live), Arc::clone(&self.beside));
+            let mark = self.random();
+            move || {
+                beside.add(&live);
+                runtime.attend(Pump::new(&live, command, mark));
+            }
+        };
+        let handle = handle(runtime.clone(), &live);
+        runtime.drive(Start::new(&live, Box::new(attend), handle))
+    }
+
+    /// Has a function called with what streams and processes of this container write to standard output, from now on.
+    /// Those that run already are heard too, and every function that was registered is called, in the order of their
+    /// registration. What [`run`](Self::run) gathers is not told.
+    ///
+    /// The functions of one container are called one after the other, on a thread of their own that may block: a slow one
+    /// holds up the commands of this container once 1 MiB waits for it, and no other container. One that panics is
+    /// reported as an error by `tracing` and [counted](Self::callback_panics), and stops nothing.
+    pub fn on_stdout(&self, call: impl Fn(&Origin, &[u8]) + Send + Sync + 'static) {
+        self.beside.callbacks.on_output(Channel::Stdout, call);
+    }
+
+    /// As [`on_stdout`](Self::on_stdout), with what is written to standard error.
+    pub fn on_stderr(&self, call: impl Fn(&Origin, &[u8]) + Send + Sync + 'static) {
+        self.beside.callbacks.on_output(Channel::Stderr, call);
+    }
+
+    /// As [`on_stdout`](Self::on_stdout), with how each stream and process ended, behind all that it wrote.
+    pub fn on_exit(&self, call: impl Fn(&Origin, &Result<ExecSummary, Error>) + Send + Sync + 'static) {
+        self.beside.callbacks.on_exit(call);
+    }
+
+    /// How many calls of registered functions have panicked.
+    #[must_use]
+    pub fn callback_panics(&self) -> u64 {
+        self.beside.callbacks.panics()
+    }
+
+    /// Lists what runs in it of all commands, by the id that each has: also of those that another program started, or one
+    /// that is dead. What the main process started is not among them.
+    ///
+    /// A process that hides, as [`KillReport`](crate::KillReport) says, is missed; of the lists of more than 1 MiB, the
+    /// end.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError`]; [`crate::ExecError::NoTool`] where the image has no shell;
+    /// [`crate::ExecError::AtLimit`] where nothing could be started for 15 s.
+    pub fn processes(&self) -> R::Returns<Relaxed<Processes>> {
+        let list = Processes::new(self.engine.target(), &self.id);
+        self.engine.runtime().drive(Relaxed::all(list, &self.beside))
+    }
+
+    /// Signals all processes of one command, by its id, whoever started it. An id that nothing has gives a report that is
+    /// empty.
+    ///
+    /// A future of it that is dropped once it was polled goes on to its end in the background.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if that is no id; [`crate::ContainerError`]; [`crate::ExecError::AtLimit`] where nothing could be
+    /// started for 15 s.
+    pub fn kill_process(&self, id: impl AsRef<str>, signal: Signal) -> R::Returns<Relaxed<KillProcess>> {
+        let kill = KillProcess::new(self.engine.target(), &self.id, id.as_ref(), signal);
+        self.engine.runtime().drive(Relaxed::all(kill, &self.beside))
     }
 
     /// Asks the engine how it is.
@@ -188,23 +312,28 @@ impl<R: Runtime> Container<R> {
     ///
     /// # Errors
     /// [`crate::ContainerError`].
-    pub fn kill(&self, signal: Signal) -> R::Returns<Ask<()>> {
+    pub fn kill(&self, signal: Signal) -> R::Returns<Relaxed<Ask<()>>> {
         let kill = self.unpaused("kill container", container::kill(&self.id, signal));
-        self.tell("kill container", kill.map(Unpaused::looking))
+        let ask = self.tell("kill container", kill.map(Unpaused::looking));
+        self.engine.runtime().drive(Relaxed::all(ask, &self.beside))
     }
 
     /// Tells the main process to end (SIGTERM), and kills it after the spec's grace. The container then removes itself,
     /// unless its spec says [otherwise](crate::ContainerSpec::auto_remove); stopped already, it is stopped. A paused one
     /// goes on for it.
     ///
-    /// A future of it that is dropped before its end may or may not have done it.
+    /// Streams and processes end before it: whoever waits for them gets
+    /// [`crate::ContainerError::EndedHere`], behind the output so far.
+    ///
+    /// A future of it that is dropped once it was polled goes on to its end in the background.
     ///
     /// # Errors
     /// [`crate::ContainerError::Gone`].
-    pub fn stop(&self) -> R::Returns<Ask<()>> {
+    pub fn stop(&self) -> R::Returns<Quieted<Ask<()>>> {
         let limit = self.engine.target().answer_limit().saturating_add(self.grace);
         let stop = self.unpaused("stop container", container::stop(&self.id, self.grace));
-        self.tell("stop container", stop.map(|stop| stop.within(limit)))
+        let ask = self.tell("stop container", stop.map(|stop| stop.within(limit)));
+        self.engine.runtime().drive(Quieted::new(ask, &self.beside))
     }
 
     /// Runs the main process of a stopped container again, which takes a spec with
@@ -234,7 +363,7 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Deadline`] if the main process
     /// has not ended within [`crate::Options::answer_limit`] and the grace; [`Error::Misuse`] on an engine that could
     /// lose it.
-    pub fn restart(&self) -> R::Returns<Restart> {
+    pub fn restart(&self) -> R::Returns<Quieted<Restart>> {
         let (target, id, leash, grace) = (self.engine.target(), &self.id, &self.leash, self.grace);
         let restart = if !self.auto_remove {
             Restart::stop_and_start(target, id, leash, grace)
@@ -249,7 +378,7 @@ impl<R: Runtime> Container<R> {
             );
             Restart::refused_here(target, id, leash, why)
         };
-        self.engine.runtime().drive(restart)
+        self.engine.runtime().drive(Quieted::new(restart, &self.beside))
     }
 
     /// Waits until its main process ends, however long that takes, and gives its exit code, at once if it has ended
@@ -297,7 +426,7 @@ impl<R: Runtime> Container<R> {
     fn end(&self, shutdown: Result<Shutdown, Error>) -> R::Returns<Ending> {
         self.ended.store(true, Ordering::Relaxed);
         self.engine.runtime().drive(Ending {
-            shutdown: Some(shutdown),
+            shutdown: Some(shutdown.map(|shutdown| Quieted::new(shutdown, &self.beside))),
             leash: self.leash.clone(),
             ended: Arc::clone(&self.ended),
         })
@@ -307,10 +436,9 @@ impl<R: Runtime> Container<R> {
         Ok(Unpaused::new(what, self.engine.target(), &self.id, request?))
     }
 
-    fn tell(&self, what: &'static str, unpaused: Result<Unpaused, Error>) -> R::Returns<Ask<()>> {
+    fn tell(&self, what: &'static str, unpaused: Result<Unpaused, Error>) -> Ask<()> {
         let subject = Subject::Container(self.name.clone());
-        let ask = Ask::unpausing(what, subject, unpaused, |_| Ok(()));
-        self.engine.runtime().drive(ask)
+        Ask::unpausing(what, subject, unpaused, |_| Ok(()))
     }
 
     fn ask<T: Send + 'static>(
@@ -329,9 +457,8 @@ impl<R: Runtime> Drop for Container<R> {
     fn drop(&mut self) {
         if !self.ended.load(Ordering::Relaxed) {
             self.leash.clear();
-            self.engine
-                .runtime()
-                .finish(Remove::new(self.engine.target(), &self.id));
+            let remove = Remove::new(self.engine.target(), &self.id);
+            self.engine.runtime().finish(Quieted::new(remove, &self.beside));
         }
     }
 }
@@ -339,7 +466,7 @@ impl<R: Runtime> Drop for Container<R> {
 /// Ends a container.
 #[derive(Debug)]
 pub struct Ending {
-    shutdown: Option<Result<Shutdown, Error>>,
+    shutdown: Option<Result<Quieted<Shutdown>, Error>>,
     leash: Slot,
     ended: Arc<AtomicBool>,
 }

@@ -3,10 +3,15 @@
 mod connecting;
 mod container;
 mod engine;
+mod held;
+mod process;
+mod stream;
 
 pub use connecting::Connecting;
 pub use container::{Container, ContainerState, Ending};
 pub use engine::{BuiltImage, Creating, Engine, Options};
+pub use process::Process;
+pub use stream::{ExecStream, Stdin, StreamChunk};
 
 /// 128 bits as 32 hex digits.
 fn hex(bytes: [u8; 16]) -> String {

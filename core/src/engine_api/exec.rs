@@ -22,6 +22,9 @@ pub(crate) struct Exec {
     pub(crate) user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) working_dir: Option<String>,
+    /// What Docker takes for a wish to detach where there is a terminal: by default ^P^Q, which a program may want.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detach_keys: Option<&'static str>,
 }
 
 pub(crate) fn create(container: &str, exec: &Exec) -> Result<Request, Error> {
@@ -29,9 +32,22 @@ pub(crate) fn create(container: &str, exec: &Exec) -> Result<Request, Error> {
 }
 
 /// Starts it with its streams on this connection. No byte of input may be sent before the answer's head was read.
-pub(crate) fn start(id: &str) -> Result<Request, Error> {
-    sendable(Request::post(path("/exec", id, "/start")?).json(&json!({ "Detach": false, "Tty": false })))
-        .map(Request::upgrade)
+///
+/// `tty`: the columns and rows of its terminal, if it has one. Docker takes them from API 1.42 on; others ignore them.
+pub(crate) fn start(id: &str, tty: Option<(u16, u16)>) -> Result<Request, Error> {
+    let mut body = json!({ "Detach": false, "Tty": tty.is_some() });
+    if let Some((cols, rows)) = tty {
+        body["ConsoleSize"] = json!([rows, cols]);
+    }
+    sendable(Request::post(path("/exec", id, "/start")?).json(&body)).map(Request::upgrade)
+}
+
+/// Sets the size of its terminal. Only of one that runs: Docker waits ten seconds for one that does not.
+pub(crate) fn resize(id: &str, cols: u16, rows: u16) -> Result<Request, Error> {
+    let path = path("/exec", id, "/resize")?;
+    Ok(Request::post(
+        path.query("h", &rows.to_string()).query("w", &cols.to_string()),
+    ))
 }
 
 pub(crate) fn inspect(id: &str) -> Result<Request, Error> {

@@ -15,17 +15,20 @@ use crate::stream::{Capture, Channel};
 #[derive(Debug)]
 pub struct Run {
     exec: Exec,
+    /// What cannot be waited for.
+    endless: bool,
     limit: Option<u64>,
     stdout: Capture,
     stderr: Capture,
 }
 
 impl Run {
-    /// `id`: 32 lower-case hex digits that the container cannot guess.
-    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String) -> Self {
-        let limit = command.output_limit;
+    /// `id`, `mark`: as [`Exec::new`] takes them.
+    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String, mark: String) -> Self {
+        let limit = command.output_limit.gathered();
         Self {
-            exec: Exec::new(target, place, command, id),
+            endless: command.keep_stdin_open,
+            exec: Exec::new(target, place, command, id, mark),
             limit,
             stdout: Capture::new(limit),
             stderr: Capture::new(limit),
@@ -46,8 +49,14 @@ impl Op for Run {
     type Output = ExecResult;
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<ExecResult>, Error> {
+        if self.endless {
+            return Err(Error::misuse(
+                "a run with an open standard input could never end: use `Container::stream` or `Container::spawn`, or \
+                 leave `keep_stdin_open` out",
+            ));
+        }
         loop {
-            match ready!(self.exec.poll(now, link)) {
+            match ready!(self.exec.poll(now, link, true)) {
                 Event::Output(Channel::Stdout, data) => self.stdout.push(data),
                 Event::Output(Channel::Stderr, data) => self.stderr.push(data),
                 Event::Ended(ended) => {

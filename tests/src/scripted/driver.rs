@@ -1,10 +1,13 @@
 //! The loop that every runtime has, with a clock that jumps.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Error, Link, Need, Op, Step};
+use pocket_dock_core::{Endpoint, Error, Link, Need, Op, Step};
 
+use super::attended::{self, Rung};
 use super::{Clock, Connection, MOST_BYTES, MOST_POLLS, Scripted, Sent, locked};
 
 /// Bytes per read where they are not cut.
@@ -16,20 +19,25 @@ const READS: usize = 4;
 const TICK: Duration = Duration::from_micros(1);
 
 /// How long real connections are left alone before they are looked at again.
-const LOOK: Duration = Duration::from_micros(500);
+pub(super) const LOOK: Duration = Duration::from_micros(500);
 
-type Socket = Option<Box<dyn Connection>>;
+/// How long, in real time, another thread may take to wake a call that nothing else can end.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(super) type Socket = Option<Box<dyn Connection>>;
 
 /// The connections of one call.
 #[derive(Default)]
-struct Sockets {
-    here: Socket,
-    aside: Socket,
+pub(super) struct Sockets {
+    pub(super) here: Socket,
+    pub(super) aside: Socket,
 }
 
 pub(super) fn drive<O: Op>(runtime: &Scripted, mut op: O) -> Result<O::Output, Error> {
     let mut link = Link::default();
     let mut sockets = Sockets::default();
+    let rung = Arc::new(Rung::default());
+    let waker = Waker::from(Arc::clone(&rung));
     let abandon_after = runtime.world().abandon_after.take();
     let mut abandoned = false;
     let before = runtime.world().received;
@@ -45,12 +53,14 @@ pub(super) fn drive<O: Op>(runtime: &Scripted, mut op: O) -> Result<O::Output, E
             return Err(Error::Misuse(text));
         }
         runtime.tick();
-        let step = op.poll(runtime.now(), &mut link);
+        rung.clear();
+        link.lend(&waker);
+        let step = attended::polling(runtime, || op.poll(runtime.now(), &mut link));
         if !link.is_open() {
             sockets.here = None;
         }
         let step = match step {
-            Ok(Step::Need(need)) => runtime.give(need, &mut link, &mut sockets).map(|()| None),
+            Ok(Step::Need(need)) => runtime.give(need, &mut link, &mut sockets, &rung).map(|()| None),
             Ok(Step::Done(value)) => Ok(Some(value)),
             Err(error) => Err(error),
         };
@@ -72,7 +82,7 @@ pub(super) fn drive<O: Op>(runtime: &Scripted, mut op: O) -> Result<O::Output, E
 
 impl Scripted {
     /// A poll takes time too, lest a peer that never stops could stop the clock.
-    fn tick(&self) {
+    pub(super) fn tick(&self) {
         let mut world = self.world();
         world.polls += 1;
         world.elapsed = match self.0.clock {
@@ -82,21 +92,12 @@ impl Scripted {
     }
 
     /// Does what an operation needs.
-    fn give(&self, need: Need, link: &mut Link, sockets: &mut Sockets) -> Result<(), Error> {
+    fn give(&self, need: Need, link: &mut Link, sockets: &mut Sockets, rung: &Rung) -> Result<(), Error> {
         match need {
             Need::Dial { at, until } => {
-                sockets.here = None;
-                let outcome = locked(&self.0.peer).connect(&at, self.elapsed());
-                match outcome {
-                    Ok(connection) => {
-                        sockets.here = Some(connection);
-                        link.dialled();
-                    }
-                    Err(ErrorKind::WouldBlock) => {
-                        self.jump(until.saturating_duration_since(self.0.start));
-                        link.dial_failed(ErrorKind::TimedOut);
-                    }
-                    Err(why) => link.dial_failed(why),
+                if !self.dial(&at, link, sockets) {
+                    self.jump(until.saturating_duration_since(self.0.start));
+                    link.dial_failed(ErrorKind::TimedOut);
                 }
             }
             Need::Swap => {
@@ -109,22 +110,80 @@ impl Scripted {
                 }
                 link.hang_up();
             }
-            Need::Wait { read, until } => {
-                let looked = self.elapsed();
-                let moved = sockets
-                    .here
-                    .as_mut()
-                    .is_some_and(|socket| self.pump(read, link, socket.as_mut()));
-                if !moved && !self.world().cutter.is_spurious() {
-                    self.wait(read, until, looked)?;
-                }
-            }
+            Need::Wait { read, until } => return self.rest(read, until, link, sockets, rung),
         }
         Ok(())
     }
 
+    /// Dials; whether that had an outcome. If not, the peer leaves us waiting.
+    pub(super) fn dial(&self, at: &Endpoint, link: &mut Link, sockets: &mut Sockets) -> bool {
+        sockets.here = None;
+        match locked(&self.0.peer).connect(at, self.elapsed()) {
+            Ok(connection) => {
+                sockets.here = Some(connection);
+                link.dialled();
+            }
+            Err(ErrorKind::WouldBlock) => return false,
+            Err(why) => link.dial_failed(why),
+        }
+        true
+    }
+
+    /// Waits until there is a reason to poll a call.
+    fn rest(
+        &self,
+        read: bool,
+        until: Option<Instant>,
+        link: &mut Link,
+        sockets: &mut Sockets,
+        rung: &Rung,
+    ) -> Result<(), Error> {
+        let begun = Instant::now();
+        for _ in 0..MOST_POLLS {
+            let looked = self.elapsed();
+            let moved = sockets
+                .here
+                .as_mut()
+                .is_some_and(|socket| self.pump(read, link, socket.as_mut()));
+            let beside = attended::turn(self);
+            if moved || rung.is_set() || self.world().cutter.is_spurious() {
+                return Ok(());
+            }
+            if !link.is_watched() && self.attended() == 0 {
+                return self.wait(read, until, looked);
+            }
+            if until.is_some_and(|until| until <= self.now()) {
+                return Ok(());
+            }
+            if beside {
+                continue;
+            }
+            if self.0.clock == Clock::Real {
+                let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                self.look(left.unwrap_or(LOOK));
+            } else if attended::is_elsewhere(self) {
+                std::thread::yield_now();
+            } else if let Some(next) = self.next(until, looked) {
+                self.jump(next);
+            } else if link.is_watched() && begun.elapsed() < PATIENCE {
+                std::thread::sleep(LOOK);
+            } else {
+                return self.wait(read, until, looked);
+            }
+        }
+        let text = format!("nothing moved the operation within {MOST_POLLS} rounds");
+        Err(Error::Misuse(text))
+    }
+
+    /// When anything happens next: to this call, to what is attended, or to the peer.
+    pub(super) fn next(&self, until: Option<Instant>, looked: Duration) -> Option<Duration> {
+        let ours = until.into_iter().chain(attended::until(self)).min();
+        let ours = ours.map(|until| until.saturating_duration_since(self.0.start));
+        ours.into_iter().chain(locked(&self.0.peer).next_event(looked)).min()
+    }
+
     /// Moves bytes both ways; whether any moved.
-    fn pump(&self, read: bool, link: &mut Link, socket: &mut dyn Connection) -> bool {
+    pub(super) fn pump(&self, read: bool, link: &mut Link, socket: &mut dyn Connection) -> bool {
         let mut moved = false;
         for _ in 0..READS {
             let wrote = self.write(link, socket);
@@ -192,23 +251,31 @@ impl Scripted {
     fn wait(&self, read: bool, until: Option<Instant>, looked: Duration) -> Result<(), Error> {
         if self.0.clock == Clock::Real {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            self.pause(left.unwrap_or(LOOK).min(LOOK));
+            self.look(left.unwrap_or(LOOK));
             return Ok(());
         }
-        let ours = until.map(|until| until.saturating_duration_since(self.0.start));
-        let theirs = locked(&self.0.peer).next_event(looked);
-        let Some(next) = ours.into_iter().chain(theirs).min() else {
+        let Some(next) = self.next(until, looked) else {
             let wish = if read {
                 "it waits for bytes"
             } else {
                 "it wants to send only"
             };
+            let beside = match self.attended() {
+                0 => String::new(),
+                some => format!(", {some} attended operation(s) neither"),
+            };
             return Err(Error::Misuse(format!(
-                "the operation is stuck at {looked:?}: {wish}, has no deadline, and the peer will never move"
+                "the operation is stuck at {looked:?}: {wish}, has no deadline, and the peer will never move{beside}"
             )));
         };
         self.jump(next);
         Ok(())
+    }
+
+    /// Leaves real connections alone for a moment.
+    pub(super) fn look(&self, left: Duration) {
+        std::thread::sleep(left.min(LOOK));
+        self.jump(self.0.start.elapsed());
     }
 
     /// The clock never goes backwards.

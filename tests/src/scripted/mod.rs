@@ -6,8 +6,13 @@
 //!                                the peer's next event; if there is neither, the call is stuck, which is an error
 //! ```
 //!
+//! Operations that are attended have connections and deadlines of their own, and go on only while something is driven, or
+//! time is let pass: each that has a reason is polled once whenever a call has nothing to move. A call is polled only when
+//! something moved, its time came, or it was woken, so that a waker that is forgotten is a call that is stuck.
+//!
 //! A call that waits for an hour ends at once, and a call that never ends is an error after a bounded number of polls.
 
+mod attended;
 mod driver;
 mod host;
 mod peer;
@@ -20,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Error, Host, Op, Runtime};
 
+use attended::Beside;
 pub use host::FakeHost;
 pub use peer::{Connection, Peer, Sent};
 pub use request::{Request, RequestReader};
@@ -45,6 +51,7 @@ struct Shared {
     host: Arc<dyn Host>,
     world: Mutex<World>,
     peer: Mutex<Box<dyn Peer>>,
+    beside: Mutex<Beside>,
 }
 
 /// What tells the time.
@@ -99,6 +106,7 @@ impl Scripted {
             host: Arc::new(host),
             world: Mutex::new(world),
             peer: Mutex::new(Box::new(peer)),
+            beside: Mutex::default(),
         }))
     }
 
@@ -114,15 +122,15 @@ impl Scripted {
         self.0.start + self.elapsed()
     }
 
-    /// Lets time pass.
+    /// Lets time pass. What is attended goes on meanwhile.
     pub fn pause(&self, time: Duration) {
-        match self.0.clock {
-            Clock::Fake => self.jump(self.elapsed() + time),
-            Clock::Real => {
-                std::thread::sleep(time);
-                self.jump(self.0.start.elapsed());
-            }
-        }
+        attended::pause(self, time);
+    }
+
+    /// How many attended operations have not ended.
+    #[must_use]
+    pub fn attended(&self) -> usize {
+        locked(&self.0.beside).len()
     }
 
     /// How often operations have been polled, all together.
@@ -143,7 +151,7 @@ impl Scripted {
     }
 
     /// How the operations ended whose results nobody waited for: those of [`Runtime::finish`], and abandoned ones that
-    /// had something left to be undone.
+    /// had something left to be undone. Of attended ones, only what must not happen: one that is stuck, or panicked.
     #[must_use]
     pub fn finished(&self) -> Vec<Option<Error>> {
         self.world().finished.clone()
@@ -170,6 +178,14 @@ impl Runtime for Scripted {
     fn finish<O: Op>(&self, op: O) {
         let outcome = driver::drive(self, op).err();
         self.world().finished.push(outcome);
+    }
+
+    fn attend<O: Op>(&self, op: O) {
+        attended::attend(self, op);
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        attended::offload(self, job);
     }
 
     fn host(&self) -> Arc<dyn Host> {

@@ -7,6 +7,7 @@ mod containers;
 mod dropped;
 mod executors;
 mod faults;
+mod streams;
 mod truths;
 
 use std::fmt::Debug;
@@ -25,25 +26,42 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// How a case ends.
 pub type Verdict = Result<(), Failure>;
 
+/// Where a case is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// On every runtime, and from recordings.
+    Everywhere,
+    /// On every runtime. Several parts of it run at a time, so that the engine is never asked twice in the same order, and
+    /// there is nothing to record.
+    Live,
+    /// On one runtime: it is about the engine or about other processes, which no recording has.
+    Once,
+}
+
 /// One case of the suite.
 #[derive(Debug)]
 pub struct Case<A: Adapter> {
     /// Its name.
     pub name: &'static str,
-    /// Whether it is about the engine or about other processes, so that one runtime is enough, and a recording none.
-    pub once: bool,
+    /// Where it is tried.
+    pub tried: Tried,
     /// Runs it.
     pub run: fn(&Bench<A>) -> Verdict,
 }
 
 macro_rules! cases {
-    (each: [$($each:ident :: $case:ident),* $(,)?], once: [$($once:ident :: $single:ident),* $(,)?] $(,)?) => {
+    (
+        each: [$($each:ident :: $case:ident),* $(,)?],
+        live: [$($live:ident :: $concurrent:ident),* $(,)?],
+        once: [$($once:ident :: $single:ident),* $(,)?] $(,)?
+    ) => {
         /// Every case.
         #[must_use]
         pub fn cases<A: Adapter>() -> Vec<Case<A>> {
             vec![
-                $(Case { name: stringify!($case), once: false, run: $each::$case },)*
-                $(Case { name: stringify!($single), once: true, run: $once::$single },)*
+                $(Case { name: stringify!($case), tried: Tried::Everywhere, run: $each::$case },)*
+                $(Case { name: stringify!($concurrent), tried: Tried::Live, run: $live::$concurrent },)*
+                $(Case { name: stringify!($single), tried: Tried::Once, run: $once::$single },)*
             ]
         }
     };
@@ -92,6 +110,10 @@ cases! {
         truths::a_paused_one_is_shut_down,
         truths::one_that_is_gone_is_not_waited_for,
         truths::a_build_that_fails_shows_its_log,
+    ],
+    // What runs beside calls.
+    live: [
+        streams::chunks_come_in_order,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod abandoned;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod containers;

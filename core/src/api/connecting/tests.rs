@@ -1,5 +1,6 @@
 use std::io::ErrorKind;
 use std::sync::Mutex;
+use std::task::Waker;
 use std::time::SystemTime;
 
 use super::*;
@@ -79,6 +80,14 @@ impl Runtime for Machine {
         self.0.lock().unwrap().finished += 1;
     }
 
+    fn attend<O: Op>(&self, mut op: O) {
+        assert!(Driver::new(self).go(&mut op, usize::MAX).unwrap().is_some());
+    }
+
+    fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+        job();
+    }
+
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(self.clone())
     }
@@ -108,6 +117,7 @@ impl Driver {
     /// Drives for so many polls.
     fn go<O: Op>(&mut self, op: &mut O, polls: usize) -> Result<Option<O::Output>, Error> {
         for _ in 0..polls {
+            self.link.lend(Waker::noop());
             match op.poll(self.now, &mut self.link)? {
                 Step::Done(value) => return Ok(Some(value)),
                 Step::Need(Need::Dial { at, .. }) if at.path().to_str() == Some(SOCKET) => self.link.dialled(),

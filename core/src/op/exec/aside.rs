@@ -11,7 +11,7 @@ use super::super::call::Answer;
 use super::after::{self, Asking};
 use super::{Exec, Next, PATIENCE, QUIET, State, verdict};
 use crate::engine_api::{exec, json};
-use crate::error::{Error, SocketError};
+use crate::error::{Error, ExecError, SocketError};
 use crate::link::Link;
 use crate::stream::{Channel, Demux};
 
@@ -82,9 +82,20 @@ impl Watch {
 
 impl Exec {
     /// Takes one frame, if there is one, and sees whether the command has ended.
-    pub(super) fn stream(&mut self, stream: &mut Stream, now: Instant, link: &mut Link) -> Result<Next, Error> {
-        let eof = link.is_eof();
-        let frame = match stream.demux.next(link.received(), eof) {
+    pub(super) fn stream(
+        &mut self,
+        stream: &mut Stream,
+        now: Instant,
+        link: &mut Link,
+        reads: bool,
+    ) -> Result<Next, Error> {
+        let eof = link.is_eof() && reads;
+        let next = if reads {
+            stream.demux.next(link.received(), eof)
+        } else {
+            Ok(None)
+        };
+        let frame = match next {
             Ok(frame) => frame,
             Err(source) => {
                 let error = match link.failure() {
@@ -101,11 +112,16 @@ impl Exec {
         let more = frame.is_some();
         if let Some(frame) = frame {
             stream.watch.printed(now);
-            self.printed |= frame.channel == Channel::Stdout;
-            self.marks.push(frame, !self.direct);
+            self.printed |= frame.channel == Channel::Stdout && self.command.tty.is_none();
+            self.begun |= self.is_unmarked();
+            self.marks.push(frame, !self.is_unmarked());
             if let Some(code) = self.marks.code() {
                 link.hang_up();
-                let code = verdict::of_marks(&self.command, &code)?;
+                let code = match verdict::of_marks(&self.command, &code) {
+                    // No supervisor of ours says so, and the command may run.
+                    Err(error @ Error::Exec(ExecError::Lost { .. })) => return self.give_up(now, link, error),
+                    code => code?,
+                };
                 return Ok(Next::To(State::Exited(code, self.ran(now))));
             }
         } else if eof {
@@ -114,7 +130,8 @@ impl Exec {
         if self.is_late(now) {
             return self.kill(now, link).map(Next::To);
         }
-        if self.direct && stream.watch.is_due(now) {
+        if self.is_unmarked() && stream.watch.is_due(now) {
+            self.begun = true;
             if stream.watch.knows_the_end() {
                 return self.inquire(now, link); // something it left behind keeps the output open
             }
@@ -126,15 +143,15 @@ impl Exec {
         if more {
             return Ok(Next::Again);
         }
-        let look = self.direct.then(|| stream.watch.due());
+        let look = self.is_unmarked().then(|| stream.watch.due());
         let until = self.deadline().into_iter().chain(look).min();
-        Ok(Next::Stay(Need::Wait { read: true, until }))
+        Ok(Next::Stay(Need::Wait { read: reads, until }))
     }
 
     /// Nothing more comes, or nothing more of what comes is the command's.
     fn inquire(&mut self, now: Instant, link: &mut Link) -> Result<Next, Error> {
         // Without a supervisor, a program may close its output and run on.
-        let patience = if self.direct && link.failure().is_none() {
+        let patience = if self.is_unmarked() && link.failure().is_none() {
             None
         } else {
             Some(PATIENCE)

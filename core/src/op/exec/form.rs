@@ -1,4 +1,4 @@
-//! How a command is handed to the engine: under its supervisor, or directly where the image has no shell.
+//! How a command is handed to the engine: under its supervisor, on a terminal, or directly where the image has no shell.
 
 use super::super::call::Call;
 use crate::command::{ARGUMENT_BYTES, Command, Language, MARK, What};
@@ -6,6 +6,9 @@ use crate::engine_api::Target;
 use crate::engine_api::exec::{self, Exec};
 use crate::error::Error;
 use crate::shell;
+
+/// No program wants these in this order, and no user types them.
+const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-_,ctrl-^,ctrl-_,ctrl-@,ctrl-@,ctrl-^";
 
 /// A command as the supervisor takes it.
 pub(super) struct Form<'a> {
@@ -67,13 +70,13 @@ pub(super) fn goes_directly(command: &Command) -> bool {
     }
 }
 
-/// The call that makes the exec. `id`: its mark.
+/// The call that makes the exec. `id`, `mark`: as [`super::Exec::new`] takes them.
 pub(super) fn create(
     target: &Target,
     container: &str,
     command: &Command,
     id: &str,
-    attach_stdin: bool,
+    mark: &str,
     direct: bool,
 ) -> Result<Call, Error> {
     let Form {
@@ -90,20 +93,27 @@ pub(super) fn create(
     let mut working_dir = None;
     if direct {
         working_dir.clone_from(&command.workdir);
+    } else if let Some((cols, rows)) = command.tty {
+        working_dir.clone_from(&command.workdir);
+        let (cols, rows) = (cols.to_string(), rows.to_string());
+        let head = ["/bin/sh", "-c", &shell::TERMINAL, "pocket-dock", &cols, &rows, name].map(str::to_owned);
+        cmd.splice(0..0, head);
     } else {
         let dir = command.workdir.as_deref().unwrap_or_default();
-        let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", id, dir, name].map(str::to_owned);
+        let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", mark, dir, name].map(str::to_owned);
         cmd.splice(0..0, head);
     }
+    let attach_stdin = command.stdin.is_some() || command.keep_stdin_open || command.tty.is_some();
     let exec = Exec {
         attach_stdin: attach_stdin || code.is_some(),
+        tty: command.tty.is_some(),
         attach_stdout: true,
         attach_stderr: true,
         cmd,
         env,
         user: command.user.clone(),
         working_dir,
-        ..Exec::default()
+        detach_keys: command.tty.map(|_| DETACH_KEYS),
     };
     Ok(Call::new("create exec", target, &exec::create(container, &exec)?))
 }

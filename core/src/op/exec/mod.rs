@@ -47,6 +47,9 @@ const QUIET: Duration = Duration::from_millis(250);
 /// How long a command may run behind the end of its output, where that cannot be its own doing.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The end of the input, as a terminal is told it.
+pub(crate) const END_OF_INPUT: &[u8] = b"\x04";
+
 /// What a command does.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -75,8 +78,11 @@ pub(crate) struct Exec {
     place: Place,
     command: Command,
     id: String,
+    mark: String,
     exec: String,
     direct: bool,
+    /// Whether it is certain that the command runs, as far as its marks do not tell.
+    begun: bool,
     /// Whether anything came on stdout. What Podman says of a start that failed comes on stderr.
     printed: bool,
     marks: Marks,
@@ -114,16 +120,19 @@ enum Next {
 }
 
 impl Exec {
-    /// `id`: 32 lower-case hex digits that the container cannot guess.
-    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String) -> Self {
+    /// `id`: what its processes are found by, in their environment. `mark`: what its supervisor marks its end with. Each
+    /// is 32 lower-case hex digits that the container cannot guess, and neither tells the other.
+    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String, mark: String) -> Self {
         Self {
             target: target.clone(),
             place,
             command,
-            marks: Marks::new(&id),
+            marks: Marks::new(&mark),
             id,
+            mark,
             exec: String::new(),
             direct: false,
+            begun: false,
             printed: false,
             started: None,
             state: State::Begin,
@@ -132,7 +141,43 @@ impl Exec {
         }
     }
 
-    pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Event>, Error> {
+    /// Whether it runs, or has run.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun || self.marks.has_begun()
+    }
+
+    /// The id of its exec on the engine, once there is one.
+    pub(crate) fn exec_id(&self) -> Option<&str> {
+        Some(self.exec.as_str()).filter(|id| !id.is_empty())
+    }
+
+    /// Whether what is sent now is its input.
+    pub(crate) fn takes_input(&self) -> bool {
+        matches!(self.state, State::Stream(_))
+    }
+
+    pub(crate) fn is_being_killed(&self) -> bool {
+        matches!(self.state, State::Kill(..))
+    }
+
+    /// Its output is of no interest any more, nor is its end: from now on the connection is the caller's to drain and to
+    /// close. It may have to be exchanged before that.
+    pub(crate) fn release(&mut self, link: &mut Link) -> Option<Need> {
+        match std::mem::replace(&mut self.state, State::Begin) {
+            State::Stream(_) | State::Back(_) => None,
+            State::Aside(..) => {
+                link.hang_up();
+                Some(Need::Swap)
+            }
+            _ => {
+                link.hang_up();
+                None
+            }
+        }
+    }
+
+    /// `reads`: whether output is wanted. Where it is not, it stays where it is, and the command is held up.
+    pub(crate) fn poll(&mut self, now: Instant, link: &mut Link, reads: bool) -> Result<Step<Event>, Error> {
         if self.abandoned {
             match self.state {
                 State::Aside(..) => {
@@ -151,7 +196,7 @@ impl Exec {
                 return Ok(Step::Done(Event::Output(channel, data)));
             }
             let mut state = std::mem::replace(&mut self.state, State::Begin);
-            match self.go_on(&mut state, now, link)? {
+            match self.go_on(&mut state, now, link, reads)? {
                 Next::To(next) => self.state = next,
                 Next::Again => self.state = state,
                 Next::Stay(need) => {
@@ -186,13 +231,12 @@ impl Exec {
     }
 
     fn create(&self) -> Result<State, Error> {
-        let stdin = self.command.stdin.is_some();
         form::create(
             &self.target,
             &self.place.id,
             &self.command,
             &self.id,
-            stdin,
+            &self.mark,
             self.direct,
         )
         .map(State::Create)
@@ -206,11 +250,27 @@ impl Exec {
         if let Some(stdin) = &self.command.stdin {
             link.send(stdin.clone());
         }
-        link.finish();
+        if self.command.keep_stdin_open {
+            return;
+        }
+        if self.command.tty.is_none() {
+            link.finish();
+            return;
+        }
+        // In the middle of a line, a terminal takes the first for the end of the line.
+        if matches!(&self.command.stdin, Some(data) if !data.is_empty() && !data.ends_with(b"\n")) {
+            link.send(Bytes::from_static(END_OF_INPUT));
+        }
+        link.send(Bytes::from_static(END_OF_INPUT));
     }
 
     fn deadline(&self) -> Option<Instant> {
         self.started?.checked_add(self.command.timeout?)
+    }
+
+    /// Whether no marks are to be expected of it.
+    fn is_unmarked(&self) -> bool {
+        self.direct || self.command.tty.is_some()
     }
 
     fn is_late(&self, now: Instant) -> bool {
@@ -228,7 +288,14 @@ impl Exec {
         // Engines say that they started a command before they did.
         let patient = !self.marks.has_begun();
         let user = self.command.user.as_deref();
-        let kill = KillTree::new(&self.target, &self.place.id, &self.id, user, patient)?;
+        let kill = KillTree::new(
+            &self.target,
+            &self.place.id,
+            &self.id,
+            user,
+            crate::signal::Signal::Kill,
+            patient,
+        )?;
         Ok(State::Kill(Box::new(kill), self.ran(now)))
     }
 
@@ -238,7 +305,7 @@ impl Exec {
         self.kill(now, link).map(Next::To)
     }
 
-    fn go_on(&mut self, state: &mut State, now: Instant, link: &mut Link) -> Result<Next, Error> {
+    fn go_on(&mut self, state: &mut State, now: Instant, link: &mut Link, reads: bool) -> Result<Next, Error> {
         macro_rules! poll {
             ($op:expr) => {
                 match $op.poll(now, link)? {
@@ -262,7 +329,7 @@ impl Exec {
                 Next::To(State::Start(Call::new(
                     "start exec",
                     &self.target,
-                    &exec::start(&self.exec)?,
+                    &exec::start(&self.exec, self.command.tty)?,
                 )))
             }
             State::Start(call) => {
@@ -286,10 +353,15 @@ impl Exec {
                     return Looking::new(&self.target, &self.place, Err(error)).map(|look| Next::To(State::Look(look)));
                 }
                 self.feed(link);
-                let (demux, watch) = (Demux::new(self.target.limits()), Watch::new(now));
+                let demux = if self.command.tty.is_some() {
+                    Demux::raw()
+                } else {
+                    Demux::new(self.target.limits())
+                };
+                let watch = Watch::new(now);
                 Next::To(State::Stream(Stream { demux, watch }))
             }
-            State::Stream(stream) => return self.stream(stream, now, link),
+            State::Stream(stream) => return self.stream(stream, now, link, reads),
             State::Aside(stream, call) => {
                 let late = self.is_late(now);
                 let answer = match call.poll(now, link) {
@@ -356,7 +428,7 @@ impl Exec {
                 Next::Done(Ended {
                     exit_code: 137,
                     duration: *ran,
-                    timed_out: true,
+                    timed_out: !self.abandoned,
                     killed: Some(report),
                 })
             }

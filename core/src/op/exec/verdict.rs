@@ -32,8 +32,8 @@ pub(super) fn unknown(answer: &Answer, subject: &Subject) -> Error {
 
 /// What the code in both marks means.
 pub(super) fn of_marks(command: &Command, code: &str) -> Result<i32, Error> {
-    if let Ok(code) = code.parse() {
-        return Ok(code);
+    if let Ok(code) = code.parse::<u8>() {
+        return Ok(code.into());
     }
     let program = form::program(command);
     Err(match code {
@@ -63,8 +63,10 @@ pub(super) struct Said<'a> {
     pub(super) begun: bool,
     /// Whether anything came on stdout.
     pub(super) printed: bool,
-    /// Whether it was started without a supervisor.
+    /// Whether it was started without a shell.
     pub(super) direct: bool,
+    /// Whether it has a terminal, and so no marks.
+    pub(super) tty: bool,
 }
 
 impl Said<'_> {
@@ -87,7 +89,7 @@ impl Said<'_> {
                 _ => Ok(Verdict::Exited(code)),
             };
         }
-        if failed && (lower.contains("/bin/sh") || self.words.is_empty()) {
+        if failed && (lower.contains("/bin/sh") || (self.words.is_empty() && !self.tty)) {
             if form::goes_directly(command) {
                 return Ok(Verdict::Directly);
             }
@@ -97,8 +99,17 @@ impl Said<'_> {
             }
             .into());
         }
+        if failed && self.tty {
+            return Err(not_started(command, &lower, message));
+        }
         if failed {
-            return Err(ExecError::StartFailed { message }.into());
+            return Err(start_failed(message));
+        }
+        if self.tty {
+            return Ok(match code {
+                128.. => Verdict::Doubtful(Ok(code)),
+                _ => Verdict::Exited(code),
+            });
         }
         if code >= 128 {
             return Ok(Verdict::Doubtful(Ok(code))); // something killed it all, its supervisor too
@@ -159,17 +170,25 @@ impl Exec {
             begun: self.marks.has_begun(),
             printed: self.printed,
             direct: self.direct,
+            tty: self.command.tty.is_some(),
         };
         Ok(Next::To(match said.means(&self.command)? {
             Verdict::Exited(code) => State::Exited(code, self.ran(now)),
             Verdict::Doubtful(otherwise) => State::Look(Looking::new(&self.target, &self.place, otherwise)?),
             Verdict::Directly => {
                 self.direct = true;
-                self.marks = Marks::new(&self.id);
+                self.marks = Marks::new(&self.mark);
                 self.create()?
             }
         }))
     }
+}
+
+fn start_failed(message: String) -> Error {
+    if refusal::is_at_limit(&message.to_ascii_lowercase()) {
+        return ExecError::AtLimit { message }.into();
+    }
+    ExecError::StartFailed { message }.into()
 }
 
 fn not_started(command: &Command, lower: &str, message: String) -> Error {
@@ -183,5 +202,5 @@ fn not_started(command: &Command, lower: &str, message: String) -> Error {
     if lower.contains("permission denied") || lower.contains("is a directory") {
         return ExecError::NotExecutable { program }.into();
     }
-    ExecError::StartFailed { message }.into()
+    start_failed(message)
 }
