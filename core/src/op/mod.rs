@@ -39,6 +39,7 @@ pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod session;
 pub(crate) mod shutdown;
+pub(crate) mod unpaused;
 pub(crate) mod wait;
 
 pub use ask::Ask;

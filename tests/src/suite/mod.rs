@@ -8,6 +8,7 @@ mod dropped;
 mod executors;
 mod faults;
 mod streams;
+mod truths;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -104,6 +105,11 @@ cases! {
         dropped::a_dropped_run_leaves_no_process,
         dropped::a_dropped_shutdown_goes_on,
         dropped::a_dropped_question_changes_nothing,
+        truths::a_user_that_is_not_in_the_image,
+        truths::a_paused_one_goes_on_for_its_end,
+        truths::a_paused_one_is_shut_down,
+        truths::one_that_is_gone_is_not_waited_for,
+        truths::a_build_that_fails_shows_its_log,
     ],
     // What runs beside calls.
     live: [
