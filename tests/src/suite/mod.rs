@@ -7,6 +7,7 @@ mod containers;
 mod dropped;
 mod executors;
 mod faults;
+mod reading;
 mod streams;
 
 use std::fmt::Debug;
@@ -17,7 +18,7 @@ use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Run
 use crate::lab::{self, Peer};
 use crate::recorded;
 
-pub use adapter::{Adapter, Blocking, Call};
+pub use adapter::{Adapter, Blocking, Call, Item};
 pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
 
 /// Why a case failed.
@@ -108,6 +109,16 @@ cases! {
     // What runs beside calls.
     live: [
         streams::chunks_come_in_order,
+        streams::ten_thousand_lines_on_both_streams,
+        streams::ten_thousand_whole_lines,
+        streams::lines_are_whole_across_frames,
+        streams::a_character_split_over_frames_is_whole,
+        streams::binary_output_is_exact,
+        streams::the_result_comes_after_the_end,
+        streams::the_result_needs_no_reader,
+        streams::dropped_reads_lose_nothing,
+        streams::it_is_what_the_language_iterates,
+        streams::several_streams_of_one_container,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
