@@ -8,6 +8,8 @@ mod dropped;
 mod executors;
 mod faults;
 mod reading;
+mod stream_input;
+mod stream_limits;
 mod streams;
 
 use std::fmt::Debug;
@@ -119,6 +121,19 @@ cases! {
         streams::dropped_reads_lose_nothing,
         streams::it_is_what_the_language_iterates,
         streams::several_streams_of_one_container,
+        stream_input::input_given_at_once,
+        stream_input::input_written_while_it_runs,
+        stream_input::the_end_of_the_input_alone,
+        stream_input::eight_mebibytes_through_a_command,
+        stream_input::a_writer_waits_for_the_command,
+        stream_input::a_dropped_write_wrote_nothing,
+        stream_input::a_command_ends_before_its_input,
+        stream_limits::a_slow_reader_holds_the_command_up,
+        stream_limits::a_stream_times_out,
+        stream_limits::a_stream_with_a_limit,
+        stream_limits::a_streams_background_child_is_not_waited_for,
+        stream_limits::a_stream_that_cannot_begin,
+        stream_limits::a_stream_without_a_shell,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
