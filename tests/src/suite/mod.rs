@@ -8,9 +8,11 @@ mod dropped;
 mod executors;
 mod faults;
 mod reading;
+mod stream_ends;
 mod stream_input;
 mod stream_limits;
 mod streams;
+mod terminals;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -134,6 +136,30 @@ cases! {
         stream_limits::a_streams_background_child_is_not_waited_for,
         stream_limits::a_stream_that_cannot_begin,
         stream_limits::a_stream_without_a_shell,
+        dropped::a_dropped_stream_call_leaves_no_process,
+        stream_ends::a_dropped_stream_leaves_no_process,
+        stream_ends::a_dropped_stream_that_is_held_up_leaves_no_process,
+        stream_ends::a_stream_is_killed,
+        stream_ends::a_stream_is_told_to_end,
+        stream_ends::a_stream_is_killed_while_output_waits,
+        stream_ends::a_shutdown_ends_a_stream_that_is_held_up,
+        stream_ends::a_drop_ends_a_stream_that_is_held_up,
+        stream_ends::a_stop_ends_a_stream_that_is_held_up,
+        stream_ends::a_restart_ends_a_stream_that_is_held_up,
+        stream_ends::a_kill_ends_a_stream_that_is_held_up,
+        stream_ends::a_stream_of_a_container_that_is_removed,
+        stream_ends::a_pause_loses_nothing,
+        terminals::a_terminal_has_one_raw_stream,
+        terminals::a_run_on_a_terminal,
+        terminals::the_size_is_right_from_the_start,
+        terminals::a_terminal_is_resized,
+        terminals::sizes_that_cannot_be,
+        terminals::input_on_a_terminal,
+        terminals::an_interactive_shell,
+        terminals::a_terminal_times_out,
+        terminals::python_sees_a_terminal,
+        terminals::a_terminal_without_a_shell,
+        terminals::a_terminal_that_cannot_begin,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

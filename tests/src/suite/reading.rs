@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use pocket_dock_core::{Channel, Container, Error, ExecStream, Start};
+use pocket_dock_core::{Channel, Container, Error, ExecStream};
 
-use super::adapter::Call;
 use super::{Adapter, Bench, Failure, Verdict, check};
 
 pub(super) type Stream<A> = ExecStream<<A as Adapter>::Runtime>;
 pub(super) type Sandbox<A> = Container<<A as Adapter>::Runtime>;
-pub(super) type Starting<A> = Call<A, Start<Stream<A>>>;
 
 /// How long something that must come may take, on a machine with much to do.
 const LIMIT: Duration = Duration::from_secs(30);
