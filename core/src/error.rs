@@ -221,11 +221,11 @@ pub enum ImageError {
         message: String,
     },
     /// The build failed. The fault is in the context or its Dockerfile.
-    #[error("building the image failed: {message}\n{}", tail(.log))]
+    #[error("building the image failed: {message}\n{}", .log.trim_end())]
     BuildFailed {
         /// The engine's own message.
         message: String,
-        /// The end of what the build printed.
+        /// The end of what the build printed: 20 lines, of 64 KiB together at most.
         log: String,
     },
 }
@@ -279,6 +279,14 @@ pub enum ExecError {
     /// The engine could not start the command, for a reason of its own.
     #[error("the command could not be started. The engine said: {message}")]
     StartFailed {
+        /// The engine's own message.
+        message: String,
+    },
+    /// The container has as many processes as it may have.
+    #[error(
+        "the container is at its process limit, so nothing can be started in it, not even to kill with: raise `ContainerSpec::pids`, or shut the container down. The engine said: {message}"
+    )]
+    AtLimit {
         /// The engine's own message.
         message: String,
     },
@@ -337,11 +345,6 @@ fn connect_advice(why: ErrorKind) -> &'static str {
 
 fn list(tried: &[(String, String)]) -> String {
     tried.iter().map(|(place, why)| format!("  {place}: {why}\n")).collect()
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ const REST: Duration = Duration::from_millis(10);
 /// has shut down. It exists from the first operation until there has been none for 5 seconds. The end of the program
 /// does not wait for it.
 ///
+/// Nothing that it drops may wait on this thread: an adapter's [`finish`](pocket_dock_core::Runtime::finish) that drives on
+/// the calling thread would hold up all of them, so it is [in the background](finish_in_background) there.
+///
 /// An operation that fails is reported by `tracing`, for debugging only: whoever waits for it learns why by what they
 /// share. One that panics is reported as an error, and ends alone; like one for which no thread can be had, it is
 /// [abandoned](Op::abandon).

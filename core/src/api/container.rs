@@ -11,11 +11,10 @@ use crate::engine_api::container;
 use crate::engine_api::json;
 use crate::engine_api::refusal::Subject;
 use crate::error::Error;
-use crate::http::Request;
+use crate::http::{Answer, Request};
 use crate::link::Link;
-use crate::op::call::Answer;
 use crate::op::live::{Beside, Callbacks, Live, Origin, Pump, Queue, Quieted, Relaxed, Sink, Start};
-use crate::op::{Ask, Created, Op, Place, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+use crate::op::{Ask, Created, KillProcess, Op, Place, Processes, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 use crate::result::ExecSummary;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
@@ -134,10 +133,14 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ExecError`] if it could not be started, or its end is unknown; [`crate::ContainerError`] if the
     /// container is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
     pub fn run(&self, command: impl Into<Command>) -> R::Returns<Run> {
-        let id = hex(self.engine.runtime().host().entropy());
-        self.engine
-            .runtime()
-            .drive(Run::new(self.engine.target(), self.place(), command.into(), id))
+        let (id, mark) = (self.random(), self.random());
+        let run = Run::new(self.engine.target(), self.place(), command.into(), id, mark);
+        self.engine.runtime().drive(run)
+    }
+
+    /// 128 random bits, as hex digits.
+    fn random(&self) -> String {
+        hex(self.engine.runtime().host().entropy())
     }
 
     fn place(&self) -> Place {
@@ -184,16 +187,17 @@ impl<R: Runtime> Container<R> {
         let origin = Origin {
             container: self.id.clone(),
             name: self.name.clone(),
-            process: hex(runtime.host().entropy()),
+            process: self.random(),
         };
         let callbacks = Arc::clone(&self.beside.callbacks);
         let (target, place) = (self.engine.target(), self.place());
         let live = Arc::new(Live::new(origin, target, place, &command, sink, callbacks));
         let attend = {
             let (runtime, live, beside) = (runtime.clone(), Arc::clone(&live), Arc::clone(&self.beside));
+            let mark = self.random();
             move || {
                 beside.add(&live);
-                runtime.attend(Pump::new(&live, command));
+                runtime.attend(Pump::new(&live, command, mark));
             }
         };
         let handle = handle(runtime.clone(), &live);
@@ -225,6 +229,35 @@ impl<R: Runtime> Container<R> {
     #[must_use]
     pub fn callback_panics(&self) -> u64 {
         self.beside.callbacks.panics()
+    }
+
+    /// Lists what runs in it of all commands, by the id that each has: also of those that another program started, or one
+    /// that is dead. What the main process started is not among them.
+    ///
+    /// A process that hides, as [`KillReport`](crate::KillReport) says, is missed; of the lists of more than 1 MiB, the
+    /// end.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError`]; [`crate::ExecError::NoTool`] where the image has no shell;
+    /// [`crate::ExecError::AtLimit`] where nothing could be started for 15 s.
+    pub fn processes(&self) -> R::Returns<Relaxed<Processes>> {
+        let list = Processes::new(self.engine.target(), &self.id);
+        self.engine.runtime().drive(Relaxed::all(list, &self.beside))
+    }
+
+    /// Signals all processes of one command, by its id, whoever started it. An id that nothing has gives a report that is
+    /// empty.
+    ///
+    /// A future of it that is dropped once it was polled goes on to its end in the background.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if that is no id; [`crate::ContainerError`]; [`crate::ExecError::AtLimit`] where nothing could be
+    /// started for 15 s.
+    pub fn kill_process(&self, id: impl AsRef<str>, signal: Signal) -> R::Returns<Relaxed<KillProcess>> {
+        let kill = KillProcess::new(self.engine.target(), &self.id, id.as_ref(), signal);
+        self.engine.runtime().drive(Relaxed::all(kill, &self.beside))
     }
 
     /// Asks the engine how it is.

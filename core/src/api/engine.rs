@@ -11,7 +11,8 @@ use super::container::End;
 use super::{Connecting, Container, hex};
 use crate::endpoint::Endpoint;
 use crate::engine_api::container::Marks;
-use crate::engine_api::image::{self, ImageSummary, Progress};
+use crate::engine_api::image::{self, ImageSummary};
+use crate::engine_api::progress::Said;
 use crate::engine_api::refusal::Subject;
 use crate::engine_api::{EngineKind, Target, json};
 use crate::error::{Error, ImageError};
@@ -207,32 +208,24 @@ impl<R: Runtime> Engine<R> {
     pub fn build_image(&self, tag: &str, context: impl Into<Bytes>) -> R::Returns<Ask<BuiltImage>> {
         let what = "build image";
         let request = image::split_name(tag).map(|_| image::build(tag));
-        let ask = Ask::new(what, &self.0.target, Subject::Build, request, move |answer| {
-            let progress = Progress::parse(what, &answer.body)?;
-            match (progress.error, progress.id) {
-                (Some(message), _) => Err(ImageError::BuildFailed {
-                    message,
-                    log: progress.log,
-                }
-                .into()),
+        let ask = Ask::progress(what, &self.0.target, Subject::Build, request, |said| {
+            let log = said.log;
+            match (said.error, said.id) {
+                (Some(message), _) => Err(ImageError::BuildFailed { message, log }.into()),
                 (None, Some(id)) => Ok(BuiltImage {
                     id: image::normal_id(&id),
-                    log: progress.log,
+                    log,
                 }),
                 (None, None) => {
                     let message = "the engine named no image".to_owned();
-                    Err(ImageError::BuildFailed {
-                        message,
-                        log: progress.log,
-                    }
-                    .into())
+                    Err(ImageError::BuildFailed { message, log }.into())
                 }
             }
         });
         self.0.runtime.drive(ask.body(context.into()).within(UPLOAD_LIMIT))
     }
 
-    /// Loads images from what `docker save` or `podman save` wrote. Gives what the engine said.
+    /// Loads images from what `docker save` or `podman save` wrote. Gives what the engine said, the last 20 lines of it.
     ///
     /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
     /// notice; images that were loaded by then stay.
@@ -240,7 +233,7 @@ impl<R: Runtime> Engine<R> {
     /// # Errors
     /// [`Error::Refused`] with the engine's words if it is no such archive.
     pub fn load_image(&self, archive: impl Into<Bytes>) -> R::Returns<Ask<String>> {
-        self.upload("load image", Ok(image::load()), archive.into(), |progress| progress.log)
+        self.upload("load image", Ok(image::load()), archive.into(), |said| said.log)
     }
 
     /// Makes an image of a root file system in a tar. `changes` are lines as in a Dockerfile, such as
@@ -258,8 +251,8 @@ impl<R: Runtime> Engine<R> {
     {
         let changes: Vec<String> = changes.into_iter().map(Into::into).collect();
         let request = image::split_name(name).map(|(repository, tag)| image::import(repository, tag, &changes));
-        self.upload("import image", request, root.into(), |progress| {
-            image::normal_id(&progress.id.unwrap_or(progress.log))
+        self.upload("import image", request, root.into(), |said| {
+            image::normal_id(&said.id.unwrap_or(said.log))
         })
     }
 
@@ -268,17 +261,16 @@ impl<R: Runtime> Engine<R> {
         what: &'static str,
         request: Result<crate::http::Request, Error>,
         data: Bytes,
-        read: impl FnOnce(Progress) -> String + Send + 'static,
+        read: impl FnOnce(Said) -> String + Send + 'static,
     ) -> R::Returns<Ask<String>> {
-        let ask = Ask::new(what, &self.0.target, Subject::Engine, request, move |answer| {
-            let progress = Progress::parse(what, &answer.body)?;
-            match progress.error {
+        let ask = Ask::progress(what, &self.0.target, Subject::Engine, request, move |said| {
+            match said.error {
                 Some(message) => Err(Error::Refused {
                     what,
                     status: 200,
                     message,
                 }),
-                None => Ok(read(progress)),
+                None => Ok(read(said)),
             }
         });
         self.0.runtime.drive(ask.body(data).within(UPLOAD_LIMIT))
@@ -289,7 +281,7 @@ impl<R: Runtime> Engine<R> {
         what: &'static str,
         subject: Subject,
         request: Result<crate::http::Request, Error>,
-        read: impl FnOnce(crate::op::call::Answer) -> Result<T, Error> + Send + 'static,
+        read: impl FnOnce(crate::http::Answer) -> Result<T, Error> + Send + 'static,
     ) -> R::Returns<Ask<T>> {
         self.0
             .runtime
@@ -322,7 +314,7 @@ impl<R: Runtime> Engine<R> {
 pub struct BuiltImage {
     /// Its id, `sha256:` and 64 hex digits.
     pub id: String,
-    /// What the build printed.
+    /// The end of what the build printed: 20 lines, of 64 KiB together at most.
     pub log: String,
 }
 

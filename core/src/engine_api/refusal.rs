@@ -15,7 +15,7 @@
 use serde::Deserialize;
 
 use crate::error::{ContainerError, Error, ExecError, ImageError};
-use crate::op::call::Answer;
+use crate::http::Answer;
 
 /// What was asked about, for the error.
 #[derive(Debug, Clone)]
@@ -122,6 +122,9 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
                     .into(),
                 );
             }
+            if is_at_limit(&lower) {
+                return Some(ExecError::AtLimit { message }.into());
+            }
             return state(container, status, &lower, message);
         }
     };
@@ -176,6 +179,18 @@ pub(crate) fn is_unknown_user(lower: &str) -> bool {
         || lower.contains("no matching entries in passwd file")
 }
 
+/// Whether these words, lower case, say that the container has no room for another process: that nothing could be forked
+/// (`EAGAIN`), or that the runtime's own process, which needs threads, broke off in the middle of its work.
+pub(crate) fn is_at_limit(lower: &str) -> bool {
+    lower.contains("resource temporarily unavailable")
+        || lower.contains("can't fork")
+        || lower.contains("failed to fork")
+        || lower.contains("procready not received")
+        || lower.contains("failed to create new os thread")
+        || lower.contains("pthread_create failed")
+        || (lower.contains("runtime exec failed") && lower.contains("connection reset by peer"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +208,28 @@ mod tests {
         assert_eq!(words(b"Not Found\n"), "Not Found");
         assert_eq!(words(b""), "(it gave no reason)");
         assert_eq!(words(b"{\"message\":7}"), "{\"message\":7}");
+    }
+
+    #[test]
+    fn a_container_without_room_for_a_process_is_known() {
+        let subject = Subject::Exec {
+            container: "c".into(),
+            user: None,
+        };
+        for words in [
+            "OCI runtime exec failed: exec failed: unable to start container process: read init-p: connection reset by \
+             peer: unknown",
+            "OCI runtime exec failed: exec failed: container_linux.go:380: starting container process caused: process_linux.go:130: \
+             executing setns process caused: exit status 1: procReady not received",
+            "crun: fork: Resource temporarily unavailable: OCI runtime error",
+            "runtime/cgo: pthread_create failed: Resource temporarily unavailable",
+        ] {
+            let error = about(&subject, 500, words);
+            assert!(
+                matches!(error, Some(Error::Exec(ExecError::AtLimit { .. }))),
+                "{words}: {error:?}"
+            );
+        }
     }
 
     #[test]

@@ -13,13 +13,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::call::{Answer, Call};
+use super::call::Call;
 use super::remove::Remove;
 use super::{Need, Op, Slot, Step, after, ready};
 use crate::engine_api::container::{self, Marks};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{Target, json};
 use crate::error::{ContainerError, Error};
+use crate::http::Answer;
 use crate::link::Link;
 use crate::runtime::{Host, Owner};
 use crate::spec::{ContainerSpec, Network};

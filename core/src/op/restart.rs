@@ -21,11 +21,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::{Answer, Call};
+use super::call::Call;
 use super::{Need, Op, Slot, Step, after, ready};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{EngineKind, Target, container, json};
 use crate::error::{ContainerError, Error};
+use crate::http::Answer;
 use crate::link::Link;
 
 /// Between two looks at whether the main process has ended.

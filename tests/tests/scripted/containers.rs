@@ -178,6 +178,35 @@ fn one_that_has_ended_is_not_waited_for() {
 }
 
 #[test]
+fn an_end_that_the_engine_loses_is_seen_all_the_same() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    everywhere(|world| {
+        for auto_remove in [false, true] {
+            let spec = ContainerSpec::new("busybox").auto_remove(auto_remove);
+            let container = world.engine.create(spec).unwrap();
+            // It is killed long after this call has given up, in the middle of the wait.
+            let kill = Reply::DoneAfter(Duration::from_secs(95));
+            world.sim.reply("POST", "/kill", kill);
+            container.kill(Signal::Kill).unwrap_err();
+            let head = Reply::Open(HEAD.as_bytes().to_vec());
+            world.sim.reply("POST", "/wait", head);
+            let before = world.runtime.elapsed();
+            let ended = container.wait();
+            let took = world.runtime.elapsed() - before;
+            assert!(took > Duration::from_secs(30), "{}: {took:?}", world.at);
+            assert!(took < Duration::from_secs(50), "{}: {took:?}", world.at);
+            if auto_remove {
+                let gone = matches!(&ended, Err(Error::Container(ContainerError::Gone { .. })));
+                assert!(gone, "{}: {ended:?}", world.at);
+            } else {
+                assert_eq!(ended, Ok(137), "{}", world.at);
+            }
+            container.shutdown().unwrap();
+        }
+    });
+}
+
+#[test]
 fn no_limit_is_too_long() {
     everywhere(|world| {
         let options = Options::new().socket("/run/engine.sock").answer_limit(Duration::MAX);

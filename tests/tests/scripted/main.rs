@@ -3,9 +3,12 @@
 #[cfg(test)]
 mod abandoned;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod containers;
+mod progress;
 #[cfg(test)]
 mod undone;
 #[cfg(test)]
