@@ -7,6 +7,7 @@ mod containers;
 mod dropped;
 mod executors;
 mod faults;
+mod killing;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -86,6 +87,13 @@ cases! {
         dropped::a_dropped_run_leaves_no_process,
         dropped::a_dropped_shutdown_goes_on,
         dropped::a_dropped_question_changes_nothing,
+        killing::signals_are_obeyed_or_survived,
+        killing::nothing_hides_by_half,
+        killing::trees_of_any_user,
+        killing::a_fork_bomb_ends_with_its_time,
+        killing::a_tree_that_fills_its_container,
+        killing::another_client_lists_and_kills,
+        killing::a_forged_end_harms_only_itself,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
