@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 use pocket_dock_tests::lab;
 use pocket_dock_tests::suite::{
-    Adapter, AsyncStd, Bench, Blocking, FULL, Smol, Tokio, TokioThreads, cases, is_covered,
+    Adapter, AsyncStd, Bench, Blocking, FULL, Smol, Tokio, TokioThreads, Tried, cases, is_covered,
 };
 
 fn main() -> ExitCode {
@@ -42,7 +42,7 @@ fn add<A: Adapter>(trials: &mut Vec<Trial>, adapter: A) -> Result<(), String> {
         let bench = Bench::new(adapter.clone(), running.peer()).map_err(|error| format!("{engine}: {error}"))?;
         let bench = Arc::new(bench);
         for case in cases::<A>() {
-            if case.once && runtime != Blocking.name() {
+            if case.tried == Tried::Once && runtime != Blocking.name() {
                 continue;
             }
             let bench = Arc::clone(&bench);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{Recorded, file, folder, record, replay};
 use crate::lab::{Error, Result, RunningEngine};
 use crate::scripted::Split;
-use crate::suite::{Case, Failure, cases};
+use crate::suite::{Case, Failure, Tried, cases};
 
 /// Records these cases (all, if none is named) on these engines, one case at a time on each. `say` is told of every
 /// case. A recording that cannot be replayed in every split is not kept.
@@ -15,7 +15,10 @@ use crate::suite::{Case, Failure, cases};
 /// # Errors
 /// If a case failed: its recording stays as it was.
 pub fn record_all(engines: &[RunningEngine], names: &[String], say: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    let all: Vec<Case<Recorded>> = cases().into_iter().filter(|case| !case.once).collect();
+    let all: Vec<Case<Recorded>> = cases()
+        .into_iter()
+        .filter(|case| case.tried == Tried::Everywhere)
+        .collect();
     if let Some(name) = names.iter().find(|name| all.iter().all(|case| case.name != **name)) {
         let known: Vec<&str> = all.iter().map(|case| case.name).collect();
         return Err(Error::new(

@@ -8,6 +8,13 @@ mod dropped;
 mod executors;
 mod faults;
 mod killing;
+mod reading;
+mod stream_ends;
+mod stream_input;
+mod stream_limits;
+mod streams;
+mod terminals;
+mod truths;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,7 +24,7 @@ use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Run
 use crate::lab::{self, Peer};
 use crate::recorded;
 
-pub use adapter::{Adapter, Blocking, Call};
+pub use adapter::{Adapter, Blocking, Call, Item};
 pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
 
 /// Why a case failed.
@@ -25,25 +32,42 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// How a case ends.
 pub type Verdict = Result<(), Failure>;
 
+/// Where a case is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// On every runtime, and from recordings.
+    Everywhere,
+    /// On every runtime. Several parts of it run at a time, so that the engine is never asked twice in the same order, and
+    /// there is nothing to record.
+    Live,
+    /// On one runtime: it is about the engine or about other processes, which no recording has.
+    Once,
+}
+
 /// One case of the suite.
 #[derive(Debug)]
 pub struct Case<A: Adapter> {
     /// Its name.
     pub name: &'static str,
-    /// Whether it is about the engine or about other processes, so that one runtime is enough, and a recording none.
-    pub once: bool,
+    /// Where it is tried.
+    pub tried: Tried,
     /// Runs it.
     pub run: fn(&Bench<A>) -> Verdict,
 }
 
 macro_rules! cases {
-    (each: [$($each:ident :: $case:ident),* $(,)?], once: [$($once:ident :: $single:ident),* $(,)?] $(,)?) => {
+    (
+        each: [$($each:ident :: $case:ident),* $(,)?],
+        live: [$($live:ident :: $concurrent:ident),* $(,)?],
+        once: [$($once:ident :: $single:ident),* $(,)?] $(,)?
+    ) => {
         /// Every case.
         #[must_use]
         pub fn cases<A: Adapter>() -> Vec<Case<A>> {
             vec![
-                $(Case { name: stringify!($case), once: false, run: $each::$case },)*
-                $(Case { name: stringify!($single), once: true, run: $once::$single },)*
+                $(Case { name: stringify!($case), tried: Tried::Everywhere, run: $each::$case },)*
+                $(Case { name: stringify!($concurrent), tried: Tried::Live, run: $live::$concurrent },)*
+                $(Case { name: stringify!($single), tried: Tried::Once, run: $once::$single },)*
             ]
         }
     };
@@ -87,13 +111,69 @@ cases! {
         dropped::a_dropped_run_leaves_no_process,
         dropped::a_dropped_shutdown_goes_on,
         dropped::a_dropped_question_changes_nothing,
+        truths::a_user_that_is_not_in_the_image,
+        truths::a_paused_one_goes_on_for_its_end,
+        truths::a_paused_one_is_shut_down,
+        truths::one_that_is_gone_is_not_waited_for,
+        truths::a_build_that_fails_shows_its_log,
+        killing::a_forged_end_harms_only_itself,
+    ],
+    // What runs beside calls.
+    live: [
+        streams::chunks_come_in_order,
+        streams::ten_thousand_lines_on_both_streams,
+        streams::ten_thousand_whole_lines,
+        streams::lines_are_whole_across_frames,
+        streams::a_character_split_over_frames_is_whole,
+        streams::binary_output_is_exact,
+        streams::the_result_comes_after_the_end,
+        streams::the_result_needs_no_reader,
+        streams::dropped_reads_lose_nothing,
+        streams::it_is_what_the_language_iterates,
+        streams::several_streams_of_one_container,
+        stream_input::input_given_at_once,
+        stream_input::input_written_while_it_runs,
+        stream_input::the_end_of_the_input_alone,
+        stream_input::eight_mebibytes_through_a_command,
+        stream_input::a_writer_waits_for_the_command,
+        stream_input::a_dropped_write_wrote_nothing,
+        stream_input::a_command_ends_before_its_input,
+        stream_limits::a_slow_reader_holds_the_command_up,
+        stream_limits::a_stream_times_out,
+        stream_limits::a_stream_with_a_limit,
+        stream_limits::a_streams_background_child_is_not_waited_for,
+        stream_limits::a_stream_that_cannot_begin,
+        stream_limits::a_stream_without_a_shell,
+        dropped::a_dropped_stream_call_leaves_no_process,
+        stream_ends::a_dropped_stream_leaves_no_process,
+        stream_ends::a_dropped_stream_that_is_held_up_leaves_no_process,
+        stream_ends::a_stream_is_killed,
+        stream_ends::a_stream_is_told_to_end,
+        stream_ends::a_stream_is_killed_while_output_waits,
+        stream_ends::a_shutdown_ends_a_stream_that_is_held_up,
+        stream_ends::a_drop_ends_a_stream_that_is_held_up,
+        stream_ends::a_stop_ends_a_stream_that_is_held_up,
+        stream_ends::a_restart_ends_a_stream_that_is_held_up,
+        stream_ends::a_kill_ends_a_stream_that_is_held_up,
+        stream_ends::a_stream_of_a_container_that_is_removed,
+        stream_ends::a_pause_loses_nothing,
+        terminals::a_terminal_has_one_raw_stream,
+        terminals::a_run_on_a_terminal,
+        terminals::the_size_is_right_from_the_start,
+        terminals::a_terminal_is_resized,
+        terminals::sizes_that_cannot_be,
+        terminals::input_on_a_terminal,
+        terminals::an_interactive_shell,
+        terminals::a_terminal_times_out,
+        terminals::python_sees_a_terminal,
+        terminals::a_terminal_without_a_shell,
+        terminals::a_terminal_that_cannot_begin,
         killing::signals_are_obeyed_or_survived,
         killing::nothing_hides_by_half,
         killing::trees_of_any_user,
         killing::a_fork_bomb_ends_with_its_time,
         killing::a_tree_that_fills_its_container,
         killing::another_client_lists_and_kills,
-        killing::a_forged_end_harms_only_itself,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

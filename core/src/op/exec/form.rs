@@ -7,6 +7,9 @@ use crate::engine_api::exec::{self, Exec};
 use crate::error::Error;
 use crate::shell;
 
+/// No program wants these in this order, and no user types them.
+const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-_,ctrl-^,ctrl-_,ctrl-@,ctrl-@,ctrl-^";
+
 /// A command as the supervisor takes it.
 pub(super) struct Form<'a> {
     pub(super) name: &'static str,
@@ -110,6 +113,7 @@ pub(super) fn create(
         env,
         user: command.user.clone(),
         working_dir,
+        detach_keys: command.tty.map(|_| DETACH_KEYS),
     };
     Ok(Call::new("create exec", target, &exec::create(container, &exec)?))
 }
