@@ -23,9 +23,11 @@ __pd_stat() {
 # Fails if we may not see. "read" leaves out the NUL between two variables.
 __pd_mark() {
     __pd_id= __pd_open=
-    set -- "/proc/$1/environ" "/proc/$1"
     # With its first thread gone, the others have the environment.
-    [ "$__pd_state" = Z ] && set -- "$2"/task/*/environ
+    case $__pd_state in
+        Z) set -- "/proc/$1"/task/*/environ ;;
+        *) set -- "/proc/$1/environ" ;;
+    esac
     for __pd_file; do
         while __pd_open=1; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
             case $__pd_line in

@@ -77,8 +77,11 @@ __pd_held() {
     done
     return 1
 }
+# One that is just being ended holds it for a moment only.
+__pd_rest=0.1
 while __pd_held; do
-    sleep 1 2>/dev/null || break
+    sleep "$__pd_rest" 2>/dev/null || sleep 1 2>/dev/null || break
+    __pd_rest=1
 done
 case $__pd_code in
     no*) exit 125 ;;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pocket_dock_core::{Command, Container, ContainerSpec, Error, ExecError, KillReport, RunningProcess, Signal};
+use pocket_dock_core::{
+    Command, Container, ContainerSpec, Error, ExecError, KillReport, Process, RunningProcess, Signal,
+};
 
 use super::{Adapter, Bench, Failure, Verdict, check, same};
 use crate::lab::images;
@@ -16,13 +18,17 @@ fn container<A: Adapter>(bench: &Bench<A>, image: &str) -> Result<Sandbox<A>, Fa
     Ok(bench.wait(bench.engine.create(ContainerSpec::new(image)))?)
 }
 
-/// Starts a command that goes on beside this program, and waits until it has said so by writing the file `/tmp/up`.
-fn spawn<A: Adapter>(bench: &Bench<A>, sandbox: &Sandbox<A>, command: impl Into<Command>) -> Result<String, Failure> {
+/// Starts a command that goes on, and waits until it has said that it is up by writing the file `/tmp/up`.
+fn spawn<A: Adapter>(
+    bench: &Bench<A>,
+    sandbox: &Sandbox<A>,
+    command: impl Into<Command>,
+) -> Result<Process<A::Runtime>, Failure> {
     let process = bench.wait(sandbox.spawn(command))?;
     let wait = "until [ -e /tmp/up ]; do sleep 0.05; done; rm -f /tmp/up";
     let up = bench.wait(sandbox.run(Command::from(wait).timeout(Duration::from_secs(20))))?;
     check(up.success(), || format!("it did not come up: {up:?}"))?;
-    Ok(process.leave_running())
+    Ok(process)
 }
 
 fn kill<A: Adapter>(bench: &Bench<A>, sandbox: &Sandbox<A>, id: &str, signal: Signal) -> Result<KillReport, Failure> {
@@ -54,11 +60,11 @@ pub(super) fn signals_are_obeyed_or_survived<A: Adapter>(bench: &Bench<A>) -> Ve
         let sandbox = container(bench, image)?;
         let other = spawn(bench, &sandbox, "sleep 5001 & touch /tmp/up; sleep 5001")?;
         let obeys = spawn(bench, &sandbox, "sleep 5002 & sleep 5002 & touch /tmp/up; sleep 5002")?;
-        clean("obeyed", &kill(bench, &sandbox, &obeys, Signal::Term)?, 4)?;
+        clean("obeyed", &kill(bench, &sandbox, obeys.id(), Signal::Term)?, 4)?;
         same("left of it", count(bench, &sandbox, "5002")?, 0)?;
         let stubborn = "trap '' TERM; (trap '' TERM; sleep 5003) & touch /tmp/up; wait; wait";
         let stubborn = spawn(bench, &sandbox, stubborn)?;
-        let report = kill(bench, &sandbox, &stubborn, Signal::Term)?;
+        let report = kill(bench, &sandbox, stubborn.id(), Signal::Term)?;
         check(report.unknown.is_none() && report.survivors.len() >= 3, || {
             format!("ignored on {image}: {report:?}")
         })?;
@@ -66,12 +72,12 @@ pub(super) fn signals_are_obeyed_or_survived<A: Adapter>(bench: &Bench<A>) -> Ve
             report.survivors.iter().all(|pid| report.signalled.contains(pid)),
             || format!("survivors that were not signalled: {report:?}"),
         )?;
-        clean("killed", &kill(bench, &sandbox, &stubborn, Signal::Kill)?, 3)?;
+        clean("killed", &kill(bench, &sandbox, stubborn.id(), Signal::Kill)?, 3)?;
         same("left of what ignored it", count(bench, &sandbox, "5003")?, 0)?;
         same("of another command", count(bench, &sandbox, "5001")?, 2)?;
-        let report = kill(bench, &sandbox, &obeys, Signal::Kill)?;
+        let report = kill(bench, &sandbox, obeys.id(), Signal::Kill)?;
         same("of what has ended", report, KillReport::default())?;
-        clean("the other", &kill(bench, &sandbox, &other, Signal::Kill)?, 3)?;
+        clean("the other", &kill(bench, &sandbox, other.id(), Signal::Kill)?, 3)?;
         bench.wait(sandbox.shutdown())?;
     }
     Ok(())
@@ -84,9 +90,9 @@ pub(super) fn nothing_hides_by_half<A: Adapter>(bench: &Bench<A>) -> Verdict {
         let sandbox = container(bench, image)?;
         let tree = "env -i sleep 5010 & env -i sh -c 'sleep 5010 & sleep 5010' & setsid env -i sleep 5010 & \
                     (setsid sleep 5010 &); (env -i sleep 5010 &); touch /tmp/up; sleep 5010";
-        let id = spawn(bench, &sandbox, tree)?;
+        let process = spawn(bench, &sandbox, tree)?;
         same("come up", count(bench, &sandbox, "5010")?, 7)?;
-        clean(image, &kill(bench, &sandbox, &id, Signal::Kill)?, 8)?;
+        clean(image, &kill(bench, &sandbox, process.id(), Signal::Kill)?, 8)?;
         same("left", count(bench, &sandbox, "5010")?, 0)?;
         bench.wait(sandbox.shutdown())?;
     }
@@ -105,10 +111,14 @@ pub(super) fn nothing_hides_by_half<A: Adapter>(bench: &Bench<A>) -> Verdict {
 pub(super) fn trees_of_any_user<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.python()?;
     let worker = Command::from("sleep 5020 & setsid env -i sleep 5020 & touch /tmp/up; sleep 5020").user("worker");
-    let id = spawn(bench, &sandbox, worker)?;
+    let process = spawn(bench, &sandbox, worker)?;
     let listed = list(bench, &sandbox)?;
-    same("listed", listed.iter().map(|one| &one.id).collect(), vec![&id])?;
-    clean("worker's", &kill(bench, &sandbox, &id, Signal::Kill)?, 4)?;
+    same(
+        "listed",
+        listed.iter().map(|one| one.id.as_str()).collect(),
+        vec![process.id()],
+    )?;
+    clean("worker's", &kill(bench, &sandbox, process.id(), Signal::Kill)?, 4)?;
     same("left of the worker's", count(bench, &sandbox, "5020")?, 0)?;
     let becomes = "import os, time\n\
                    if os.fork() == 0:\n    os.setsid()\n    if os.fork():\n        os._exit(0)\n    os.setgid(1000)\n    \
@@ -116,8 +126,12 @@ pub(super) fn trees_of_any_user<A: Adapter>(bench: &Bench<A>) -> Verdict {
                    open('/proc/self/comm', 'w').write(') R 1\\n2 (')\n\
                    open('/tmp/up', 'w').close()\n\
                    time.sleep(1000)";
-    let id = spawn(bench, &sandbox, Command::lang("python", becomes))?;
-    clean("that became another's", &kill(bench, &sandbox, &id, Signal::Kill)?, 3)?;
+    let process = spawn(bench, &sandbox, Command::lang("python", becomes))?;
+    clean(
+        "that became another's",
+        &kill(bench, &sandbox, process.id(), Signal::Kill)?,
+        3,
+    )?;
     same("left of what became another's", count(bench, &sandbox, "5021")?, 0)?;
     Ok(bench.wait(sandbox.shutdown())?)
 }
@@ -127,7 +141,7 @@ pub(super) fn a_fork_bomb_ends_with_its_time<A: Adapter>(bench: &Bench<A>) -> Ve
     for image in [images::BUSYBOX, images::PYTHON] {
         let spec = ContainerSpec::new(image).pids(60);
         let sandbox = bench.wait(bench.engine.create(spec))?;
-        let bomb = Command::from("b(){ b|b & };b; sleep 5030").timeout(Duration::from_secs(2));
+        let bomb = Command::from("sh -c 'b(){ b|b & };b' & exec sleep 5030").timeout(Duration::from_secs(2));
         let result = bench.wait(sandbox.run(bomb))?;
         let report = result.killed.ok_or("no report")?;
         clean(image, &report, 1)?;
@@ -143,7 +157,8 @@ pub(super) fn a_fork_bomb_ends_with_its_time<A: Adapter>(bench: &Bench<A>) -> Ve
 pub(super) fn a_tree_that_fills_its_container<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let spec = ContainerSpec::new(images::BUSYBOX).pids(20);
     let sandbox = bench.wait(bench.engine.create(spec))?;
-    let full = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 5040 & done; wait";
+    let full =
+        "exec 2>/dev/null; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 5040 & done; wait";
     let result = bench.wait(sandbox.run(Command::from(full).timeout(Duration::from_secs(2))));
     match result {
         // The shell that cannot fork has ended, and its children live on.
@@ -169,7 +184,11 @@ pub(super) fn another_client_lists_and_kills<A: Adapter>(bench: &Bench<A>) -> Ve
         let two = spawn(bench, &sandbox, "touch /tmp/up; sleep 5052")?;
         let seen = list(bench, &sandbox)?;
         let find = |id: &str| seen.iter().find(|running| running.id == id).ok_or("it is not listed");
-        let commands: Vec<_> = find(&one)?.processes.iter().map(|one| one.command.as_str()).collect();
+        let commands: Vec<_> = find(one.id())?
+            .processes
+            .iter()
+            .map(|one| one.command.as_str())
+            .collect();
         for wanted in ["sleep 5050", "sleep 5051"] {
             check(commands.contains(&wanted), || format!("{commands:?}"))?;
         }
@@ -178,10 +197,10 @@ pub(super) fn another_client_lists_and_kills<A: Adapter>(bench: &Bench<A>) -> Ve
         check(matches!(wrong, Err(Error::Misuse(_))), || format!("{wrong:?}"))?;
         let nobody = kill(bench, &sandbox, &"0".repeat(32), Signal::Kill)?;
         same("of nobody", nobody, KillReport::default())?;
-        clean("first", &kill(bench, &sandbox, &one, Signal::Kill)?, 3)?;
+        clean("first", &kill(bench, &sandbox, one.id(), Signal::Kill)?, 3)?;
         let seen = list(bench, &sandbox)?;
-        same("then", seen.iter().map(|one| &one.id).collect(), vec![&two])?;
-        clean("second", &kill(bench, &sandbox, &two, Signal::Kill)?, 2)?;
+        same("then", seen.iter().map(|one| one.id.as_str()).collect(), vec![two.id()])?;
+        clean("second", &kill(bench, &sandbox, two.id(), Signal::Kill)?, 2)?;
         same("at last", list(bench, &sandbox)?, Vec::new())?;
         bench.wait(sandbox.shutdown())?;
     }
