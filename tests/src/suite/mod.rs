@@ -185,7 +185,12 @@ pub const RUNTIMES: [&str; 6] = ["blocking", "tokio", "tokio-mt", "smol", "async
 /// on a Docker and a Podman.
 #[must_use]
 pub fn is_covered(runtime: &str, engine: &str) -> bool {
-    matches!(runtime, "blocking" | "tokio") || matches!(engine, "docker-28" | "podman-5.8")
+    match engine {
+        "docker-20" | "podman-4" => matches!(runtime, "blocking" | "tokio"),
+        "docker-26" | "podman-5.4" => matches!(runtime, "tokio-mt" | "smol"),
+        "docker-28" => matches!(runtime, "blocking" | "async-std"),
+        _ => matches!(runtime, "tokio" | "async-std"),
+    }
 }
 
 /// One engine, to be tried on one runtime.
