@@ -7,6 +7,7 @@ mod containers;
 mod dropped;
 mod executors;
 mod faults;
+mod killing;
 mod reading;
 mod stream_ends;
 mod stream_input;
@@ -115,6 +116,7 @@ cases! {
         truths::a_paused_one_is_shut_down,
         truths::one_that_is_gone_is_not_waited_for,
         truths::a_build_that_fails_shows_its_log,
+        killing::a_forged_end_harms_only_itself,
     ],
     // What runs beside calls.
     live: [
@@ -166,6 +168,12 @@ cases! {
         terminals::python_sees_a_terminal,
         terminals::a_terminal_without_a_shell,
         terminals::a_terminal_that_cannot_begin,
+        killing::signals_are_obeyed_or_survived,
+        killing::nothing_hides_by_half,
+        killing::trees_of_any_user,
+        killing::a_fork_bomb_ends_with_its_time,
+        killing::a_tree_that_fills_its_container,
+        killing::another_client_lists_and_kills,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
@@ -185,7 +193,12 @@ pub const RUNTIMES: [&str; 6] = ["blocking", "tokio", "tokio-mt", "smol", "async
 /// on a Docker and a Podman.
 #[must_use]
 pub fn is_covered(runtime: &str, engine: &str) -> bool {
-    matches!(runtime, "blocking" | "tokio") || matches!(engine, "docker-28" | "podman-5.8")
+    match engine {
+        "docker-20" | "podman-4" => matches!(runtime, "blocking" | "tokio"),
+        "docker-26" | "podman-5.4" => matches!(runtime, "tokio-mt" | "smol"),
+        "docker-28" => matches!(runtime, "blocking" | "async-std"),
+        _ => matches!(runtime, "tokio" | "async-std"),
+    }
 }
 
 /// One engine, to be tried on one runtime.
