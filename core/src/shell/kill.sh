@@ -129,15 +129,10 @@ __pd_look() {
             *" $__pd_key "*) continue ;;
         esac
         if ! __pd_mark "$__pd_pid"; then
-<<<<<<< HEAD
-            __pd_hide "$__pd_pid"
+            __pd_unseen="$__pd_unseen $__pd_pid"
         elif [ "$__pd_pid" = "$__pd_shell" ]; then
             :
         elif [ "$__pd_id" = "$__pd_want" ] || [ -z "$__pd_id" -a "$__pd_parent" = "$__pd_shell" ]; then
-=======
-            __pd_unseen="$__pd_unseen $__pd_pid"
-        elif [ "$__pd_id" = "$__pd_want" ]; then
->>>>>>> live
             __pd_take
         elif [ "$__pd_all" != ' ' ]; then
             # Not before anything was found: what is to be the command may be the engine's still.
