@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::http::{Answer, Request};
 use crate::link::Link;
 use crate::op::live::{Beside, Callbacks, Live, Origin, Pump, Queue, Quieted, Relaxed, Sink, Start};
+use crate::op::unpaused::Unpaused;
 use crate::op::{Ask, Created, KillProcess, Op, Place, Processes, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 use crate::result::ExecSummary;
 use crate::runtime::Runtime;
@@ -83,7 +84,9 @@ pub struct ContainerState {
     pub paused: bool,
     /// How the main process ended, once it has.
     pub exit_code: Option<i64>,
-    /// Whether it ran out of memory.
+    /// Whether the kernel killed the main process because the container's memory was used up. Of a command that was killed
+    /// so, with exit code 137, no engine is sure to say it: newer Dockers set this for it, others do not. Podman 4 does not
+    /// say it of the main process either.
     pub oom_killed: bool,
 }
 
@@ -302,19 +305,22 @@ impl<R: Runtime> Container<R> {
         self.ask("unpause container", container::unpause(&self.id), |_| Ok(()))
     }
 
-    /// Sends a signal to its main process.
+    /// Sends a signal to its main process. A paused container goes on first: no engine delivers it otherwise, and some lose
+    /// the exit code.
     ///
     /// A future of it that is dropped before its end may or may not have sent it.
     ///
     /// # Errors
     /// [`crate::ContainerError`].
     pub fn kill(&self, signal: Signal) -> R::Returns<Relaxed<Ask<()>>> {
-        let ask = self.question("kill container", container::kill(&self.id, signal), |_| Ok(()));
+        let kill = self.unpaused("kill container", container::kill(&self.id, signal));
+        let ask = self.tell("kill container", kill.map(Unpaused::looking));
         self.engine.runtime().drive(Relaxed::all(ask, &self.beside))
     }
 
     /// Tells the main process to end (SIGTERM), and kills it after the spec's grace. The container then removes itself,
-    /// unless its spec says [otherwise](crate::ContainerSpec::auto_remove); stopped already, it is stopped.
+    /// unless its spec says [otherwise](crate::ContainerSpec::auto_remove); stopped already, it is stopped. A paused one
+    /// goes on for it.
     ///
     /// Streams and processes end before it: whoever waits for them gets
     /// [`crate::ContainerError::EndedHere`], behind the output so far.
@@ -325,15 +331,14 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Quieted<Ask<()>>> {
         let limit = self.engine.target().answer_limit().saturating_add(self.grace);
-        let ask = self.question("stop container", container::stop(&self.id, self.grace), |_| Ok(()));
-        self.engine
-            .runtime()
-            .drive(Quieted::new(ask.within(limit), &self.beside))
+        let stop = self.unpaused("stop container", container::stop(&self.id, self.grace));
+        let ask = self.tell("stop container", stop.map(|stop| stop.within(limit)));
+        self.engine.runtime().drive(Quieted::new(ask, &self.beside))
     }
 
     /// Runs the main process of a stopped container again, which takes a spec with
     /// [`auto_remove(false)`](crate::ContainerSpec::auto_remove). Files are as they were; processes are not. Running
-    /// already, it runs on.
+    /// already, it runs on; paused, it goes on.
     ///
     /// A future of it that is dropped once the engine was asked goes on to its end in the background.
     ///
@@ -346,7 +351,7 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Ends the main process, as [`stop`](Self::stop) does, and all others with it, and runs it again. Files are as they
-    /// were. The container stays tied to this value and this program.
+    /// were. The container stays tied to this value and this program. A paused one goes on for it.
     ///
     /// Older engines lose a container that [removes itself](crate::ContainerSpec::auto_remove) while it is restarted, now
     /// and then. Before Docker 26 and Podman 5 this is refused, and nothing is lost: make the container with
@@ -392,7 +397,7 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Tells the main process to end (SIGTERM), ends its standard input, kills it after the spec's grace, and sees that
-    /// the container is gone. Done already, it is done. After an error, the drop tries again.
+    /// the container is gone. A paused one goes on for it. Done already, it is done. After an error, the drop tries again.
     ///
     /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
     ///
@@ -427,19 +432,13 @@ impl<R: Runtime> Container<R> {
         })
     }
 
-    fn question<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        request: Result<Request, Error>,
-        read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
-    ) -> Ask<T> {
-        Ask::new(
-            what,
-            self.engine.target(),
-            Subject::Container(self.name.clone()),
-            request,
-            read,
-        )
+    fn unpaused(&self, what: &'static str, request: Result<Request, Error>) -> Result<Unpaused, Error> {
+        Ok(Unpaused::new(what, self.engine.target(), &self.id, request?))
+    }
+
+    fn tell(&self, what: &'static str, unpaused: Result<Unpaused, Error>) -> Ask<()> {
+        let subject = Subject::Container(self.name.clone());
+        Ask::unpausing(what, subject, unpaused, |_| Ok(()))
     }
 
     fn ask<T: Send + 'static>(
@@ -448,7 +447,9 @@ impl<R: Runtime> Container<R> {
         request: Result<Request, Error>,
         read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
     ) -> R::Returns<Ask<T>> {
-        self.engine.runtime().drive(self.question(what, request, read))
+        let subject = Subject::Container(self.name.clone());
+        let ask = Ask::new(what, self.engine.target(), subject, request, read);
+        self.engine.runtime().drive(ask)
     }
 }
 

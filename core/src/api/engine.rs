@@ -158,8 +158,8 @@ impl<R: Runtime> Engine<R> {
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`crate::ContainerError::NameInUse`], [`crate::ContainerError::BadMemory`],
-    /// [`crate::ContainerError::NoNetwork`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] for a spec that
-    /// cannot be. After an error nothing is left on the engine: where it did not answer in time, or the connection
+    /// [`crate::ContainerError::NoNetwork`], [`crate::ContainerError::NoUser`], [`crate::ContainerError::StartFailed`];
+    /// [`Error::Misuse`] for a spec that cannot be. After an error nothing is left on the engine: where it did not answer in time, or the connection
     /// broke, the container is looked for up to 10 s more.
     ///
     /// The first creation removes what programs that have died left on the engine, for 10 s at most.
@@ -200,11 +200,17 @@ impl<R: Runtime> Engine<R> {
 
     /// Builds an image from a tar that has a `Dockerfile` in it, and names it `tag`.
     ///
+    /// A base image (`FROM`) that the engine does not have is the one thing that is fetched here, and the engine does it:
+    /// it pulls the image from a registry, if it can reach one. Offline it cannot, and the build fails with its words, at
+    /// once or when its look-ups time out. To be sure that nothing is fetched, see with [`images`](Self::images) that the
+    /// base is there, or begin with `FROM scratch`. What `RUN` lines fetch is theirs.
+    ///
     /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
     /// notice; whether the image is there afterwards is not certain, and layers may be left in the engine's cache.
     ///
     /// # Errors
-    /// [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin.
+    /// [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin, or a base image is
+    /// missing and cannot be pulled.
     pub fn build_image(&self, tag: &str, context: impl Into<Bytes>) -> R::Returns<Ask<BuiltImage>> {
         let what = "build image";
         let request = image::split_name(tag).map(|_| image::build(tag));

@@ -6,6 +6,7 @@
 //! | name in use | 409 | 500 `that name is already in use`, later 409 | `NameInUse` |
 //! | exec in a stopped container | 409 `is not running` | 500 `container state improper` | `NotRunning` |
 //! | exec in a paused container | 409 `is paused` | 409 `is paused` | `Paused` |
+//! | stop of a paused container | (done) | 500 `running or paused`, `as it is paused` | `Paused`, see `op::unpaused` |
 //! | no such image | 404 `No such image` | 404 `image not known` | `Image::NotFound` |
 //! | no such network | 404 `network x not found` | 500 `network not found` | `NoNetwork` |
 //! | unpause what is not paused | 500 `is not paused` | 500 `is not paused` | `Refused` |
@@ -172,11 +173,26 @@ fn state(name: &str, status: u16, lower: &str, message: String) -> Option<Error>
     Some(error.into())
 }
 
+/// Whether it was refused because the container is paused.
+pub(crate) fn is_paused(answer: &Answer) -> bool {
+    matches!(answer.status(), 409 | 500) && says_paused(&words(&answer.body).to_ascii_lowercase())
+}
+
+/// Whether it was refused because the container is not paused.
+pub(crate) fn is_not_paused(answer: &Answer) -> bool {
+    words(&answer.body).to_ascii_lowercase().contains("not paused")
+}
+
+fn says_paused(lower: &str) -> bool {
+    lower.contains("paused") && !lower.contains("not paused") && !lower.contains("already paused")
+}
+
 /// Whether these words, lower case, say that a user or group is not known in the container.
 pub(crate) fn is_unknown_user(lower: &str) -> bool {
     lower.contains("unable to find user")
         || lower.contains("unable to find group")
         || lower.contains("no matching entries in passwd file")
+        || lower.contains("no matching entries in group file")
 }
 
 /// Whether these words, lower case, say that the container has no room for another process: that nothing could be forked

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::call::Call;
+use super::unpaused::Unpaused;
 use super::{Op, Step, ready};
 use crate::engine_api::Target;
 use crate::engine_api::progress::{Progress, Said};
@@ -32,6 +33,8 @@ enum State {
     /// What was asked cannot be asked.
     Refused(Option<Error>),
     Calling(Box<Call>),
+    /// Of a container that goes on first.
+    Unpausing(Box<Unpaused>),
 }
 
 impl<T: Send + 'static> Ask<T> {
@@ -76,6 +79,25 @@ impl<T: Send + 'static> Ask<T> {
         }
     }
 
+    /// Something that is done to a container, which goes on first where it is paused.
+    pub(crate) fn unpausing(
+        what: &'static str,
+        subject: Subject,
+        unpaused: Result<Unpaused, Error>,
+        read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
+    ) -> Self {
+        let state = match unpaused {
+            Ok(unpaused) => State::Unpausing(Box::new(unpaused)),
+            Err(error) => State::Refused(Some(error)),
+        };
+        Self {
+            state,
+            what,
+            subject,
+            read: Some(Read::Whole(Box::new(read))),
+        }
+    }
+
     /// A body that follows in chunks, without being copied.
     pub(crate) fn body(mut self, data: bytes::Bytes) -> Self {
         if let State::Calling(call) = &mut self.state {
@@ -87,6 +109,7 @@ impl<T: Send + 'static> Ask<T> {
     pub(crate) fn within(mut self, limit: Duration) -> Self {
         self.state = match self.state {
             State::Calling(call) => State::Calling(Box::new(call.within(limit))),
+            State::Unpausing(unpaused) => State::Unpausing(Box::new(unpaused.within(limit))),
             refused @ State::Refused(_) => refused,
         };
         self
@@ -103,6 +126,7 @@ impl<T: Send + 'static> Op for Ask<T> {
         };
         let answer = match &mut self.state {
             State::Calling(call) => ready!(call.poll_into(now, link, sink)),
+            State::Unpausing(unpaused) => ready!(unpaused.poll(now, link)),
             State::Refused(error) => return Err(error.take().unwrap_or_else(after_the_end)),
         };
         if !answer.is_success() {

@@ -6,6 +6,7 @@
 //!            └──► Err(Connect)               └─┘ bytes
 //! ```
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -17,6 +18,9 @@ pub(crate) use crate::http::Answer;
 use crate::http::{Event, Request, ResponseHead, ResponseReader, Sink, chunked};
 use crate::link::Link;
 use crate::protocol_error::ProtocolError;
+
+/// What a reactor without I/O means: no socket and no setting is at fault.
+const NO_IO: &str = "the async runtime has no I/O: build it with `Builder::enable_all`, as `#[tokio::main]` does, and nothing else need change";
 
 /// One request and its answer.
 #[derive(Debug)]
@@ -122,6 +126,9 @@ impl Call {
                 }
                 State::Dialling => {
                     if let Some(why) = link.take_dial_failure() {
+                        if why == ErrorKind::Unsupported {
+                            return Err(Error::misuse(NO_IO));
+                        }
                         let endpoint = self.target.endpoint().clone();
                         return Err(SocketError::Connect { endpoint, why }.into());
                     }

@@ -38,6 +38,7 @@ pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod shutdown;
+pub(crate) mod unpaused;
 pub(crate) mod wait;
 
 pub use ask::Ask;

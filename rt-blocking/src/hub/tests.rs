@@ -1,7 +1,7 @@
 use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 
-use pocket_dock_core::{Need, Runtime as _, Step};
+use pocket_dock_core::{Endpoint, Link, Need, Runtime as _, Step};
 
 use super::*;
 use crate::Blocking;
@@ -160,4 +160,31 @@ fn what_an_operation_leaves_behind_does_not_hold_up_the_thread() {
         Step::Done(())
     }));
     result.recv_timeout(LONG).unwrap();
+}
+
+#[test]
+fn one_that_is_always_ready_holds_up_none() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let (done, results) = mpsc::channel();
+    let ended = done.clone();
+    attend(steps(move |_, link| {
+        if stopped.load(Ordering::SeqCst) {
+            ended.send("busy").unwrap();
+            return Step::Done(());
+        }
+        link.waker().wake();
+        wait(false, None)
+    }));
+    let due = Instant::now() + Duration::from_millis(20);
+    attend(steps(move |now, _| {
+        if now < due {
+            return wait(false, Some(due));
+        }
+        done.send("timer").unwrap();
+        Step::Done(())
+    }));
+    assert_eq!(results.recv_timeout(LONG), Ok("timer"));
+    stop.store(true, Ordering::SeqCst);
+    assert_eq!(results.recv_timeout(LONG), Ok("busy"));
 }

@@ -13,6 +13,7 @@ mod stream_input;
 mod stream_limits;
 mod streams;
 mod terminals;
+mod truths;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -109,6 +110,11 @@ cases! {
         dropped::a_dropped_run_leaves_no_process,
         dropped::a_dropped_shutdown_goes_on,
         dropped::a_dropped_question_changes_nothing,
+        truths::a_user_that_is_not_in_the_image,
+        truths::a_paused_one_goes_on_for_its_end,
+        truths::a_paused_one_is_shut_down,
+        truths::one_that_is_gone_is_not_waited_for,
+        truths::a_build_that_fails_shows_its_log,
     ],
     // What runs beside calls.
     live: [
@@ -179,7 +185,12 @@ pub const RUNTIMES: [&str; 6] = ["blocking", "tokio", "tokio-mt", "smol", "async
 /// on a Docker and a Podman.
 #[must_use]
 pub fn is_covered(runtime: &str, engine: &str) -> bool {
-    matches!(runtime, "blocking" | "tokio") || matches!(engine, "docker-28" | "podman-5.8")
+    match engine {
+        "docker-20" | "podman-4" => matches!(runtime, "blocking" | "tokio"),
+        "docker-26" | "podman-5.4" => matches!(runtime, "tokio-mt" | "smol"),
+        "docker-28" => matches!(runtime, "blocking" | "async-std"),
+        _ => matches!(runtime, "tokio" | "async-std"),
+    }
 }
 
 /// One engine, to be tried on one runtime.

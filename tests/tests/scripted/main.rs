@@ -8,6 +8,7 @@ mod beside;
 mod commands;
 #[cfg(test)]
 mod containers;
+#[cfg(test)]
 mod progress;
 #[cfg(test)]
 mod undone;

@@ -210,9 +210,13 @@ impl Live {
         }
     }
 
+    /// Output, unless its end was told meanwhile: behind an end there is nothing, for readers and for callbacks.
     pub(super) fn push(&self, channel: Channel, data: Bytes) {
-        self.callbacks.output(&self.origin, channel, &data);
         let mut state = self.lock();
+        if state.end.is_some() {
+            return;
+        }
+        self.callbacks.output(&self.origin, channel, &data);
         state.written[usize::from(channel == Channel::Stderr)] += data.len() as u64;
         state.sink.push(channel, data);
         let seats = state.seats.take();
@@ -436,3 +440,6 @@ impl fmt::Debug for Seat {
         f.debug_struct("Seat").field("key", &self.key).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
