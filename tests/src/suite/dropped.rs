@@ -55,6 +55,25 @@ pub(super) fn a_dropped_run_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> V
     Err(format!("it did not end in {MOST} polls").into())
 }
 
+pub(super) fn a_dropped_spawn_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    for polls in 0..MOST {
+        let mark = 8000 + polls;
+        let call = sandbox.spawn(format!("sleep {mark} & (sleep {mark} &); sleep {mark}"));
+        let ended = bench.adapter.wait_for_polls(call, polls);
+        let has_ended = ended.is_some();
+        // A process that is given out is dropped as well.
+        ended.transpose()?;
+        cleaned_up()?;
+        let left = processes(bench, &sandbox, mark)?;
+        same(&format!("processes left after {polls} polls"), left, String::new())?;
+        if has_ended {
+            return Ok(bench.wait(sandbox.shutdown())?);
+        }
+    }
+    Err(format!("it did not end in {MOST} polls").into())
+}
+
 /// The processes that have this word in their command line, but not the one that looks.
 fn processes<A: Adapter>(
     bench: &Bench<A>,
