@@ -238,9 +238,7 @@ impl Command {
             }
         }
         if let Some((cols, rows)) = self.tty {
-            if cols == 0 || rows == 0 {
-                return Err(Error::misuse("a terminal has at least one column and one row"));
-            }
+            check_size(cols, rows)?;
             let long = match &self.what {
                 What::Shell(code) | What::Code(_, code) => code.len() > ARGUMENT_BYTES,
                 What::Argv(_) => false,
@@ -265,6 +263,14 @@ impl Command {
 
 /// The environment variable by which the processes of one command are found.
 pub(crate) const MARK: &str = "POCKET_DOCK_EXEC";
+
+/// Refuses a terminal of nothing.
+pub(crate) fn check_size(cols: u16, rows: u16) -> Result<(), Error> {
+    if cols == 0 || rows == 0 {
+        return Err(Error::misuse("a terminal has at least one column and one row"));
+    }
+    Ok(())
+}
 
 fn check_nul(what: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {

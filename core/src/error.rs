@@ -130,7 +130,7 @@ pub enum ContainerError {
     },
     /// The container is not running.
     #[error(
-        "container {name} is not running: its main process has ended, or it was never started; start it with `Container::start`, or make a new one. The engine said: {message}"
+        "container {name} is not running: its main process has ended. If its spec has `auto_remove(false)`, `Container::start` runs it again; if not, it removes itself now: make a new one. The engine said: {message}"
     )]
     NotRunning {
         /// Name or id.
@@ -158,11 +158,21 @@ pub enum ContainerError {
     },
     /// The container could not be started. A new one was removed again.
     #[error(
-        "container {name} could not be started: check its command, user and limits. If it was new, it was removed again. The engine said: {message}"
+        "container {name} could not be started: check that its command is in the image, and that its limits of memory (`ContainerSpec::memory`) and of processes and threads (`ContainerSpec::pids`) are not too small. If it was new, it was removed again. The engine said: {message}"
     )]
     StartFailed {
         /// Name or id.
         name: String,
+        /// The engine's own message.
+        message: String,
+    },
+    /// There is no such user, or no such group, in the image. Nothing was left behind.
+    #[error(
+        "the user {user:?} is not known in the image: use one that its /etc/passwd and /etc/group have, or numbers such as 1000:1000. The engine said: {message}"
+    )]
+    NoUser {
+        /// The user as it was asked for.
+        user: String,
         /// The engine's own message.
         message: String,
     },
@@ -177,7 +187,9 @@ pub enum ContainerError {
         message: String,
     },
     /// The memory limit is one that the engine cannot set. Nothing was left behind.
-    #[error("the memory limit of {bytes} bytes cannot be set: engines want at least 6 MiB. The engine said: {message}")]
+    #[error(
+        "the memory limit of {bytes} bytes cannot be set: Docker takes no less than 6 MiB, Podman what is enough to start the main process; raise it. The engine said: {message}"
+    )]
     BadMemory {
         /// The limit as it was asked for.
         bytes: u64,
@@ -221,11 +233,11 @@ pub enum ImageError {
         message: String,
     },
     /// The build failed. The fault is in the context or its Dockerfile.
-    #[error("building the image failed: {message}\n{}", tail(.log))]
+    #[error("building the image failed: {message}\n{}", .log.trim_end())]
     BuildFailed {
         /// The engine's own message.
         message: String,
-        /// The end of what the build printed.
+        /// The end of what the build printed: 20 lines, of 64 KiB together at most.
         log: String,
     },
 }
@@ -282,6 +294,14 @@ pub enum ExecError {
         /// The engine's own message.
         message: String,
     },
+    /// The container has as many processes as it may have.
+    #[error(
+        "the container is at its process limit, so nothing can be started in it, not even to kill with: raise `ContainerSpec::pids`, or shut the container down. The engine said: {message}"
+    )]
+    AtLimit {
+        /// The engine's own message.
+        message: String,
+    },
     /// What was written cannot reach the command.
     #[error(
         "the standard input of the command is closed: it has ended, or closed it, or was not started with `Command::keep_stdin_open`"
@@ -289,7 +309,7 @@ pub enum ExecError {
     InputClosed,
     /// The engine ended the command's output before the command ended; how it ended is unknown.
     #[error(
-        "the output of the command ended before the command did, and how it ended is unknown: the container or the engine was stopped in the middle, or something killed the command's supervisor ({message})"
+        "the output of the command ended before the command did, and how it ended is unknown: the container or the engine was stopped in the middle, or something killed the command's supervisor, or a limit of processes (`ContainerSpec::pids`) left it no room ({message})"
     )]
     Lost {
         /// What is known.
@@ -328,20 +348,12 @@ fn connect_advice(why: ErrorKind) -> &'static str {
         ErrorKind::QuotaExceeded => {
             "make fewer calls at a time, each has a connection of its own, or raise the limit (`ulimit -n`)"
         }
-        ErrorKind::Unsupported => {
-            "the async runtime has no I/O: build it with `Builder::enable_all`, as `#[tokio::main]` does"
-        }
         _ => "start the engine, or set POCKET_DOCK_SOCKET to the path of its socket",
     }
 }
 
 fn list(tried: &[(String, String)]) -> String {
     tried.iter().map(|(place, why)| format!("  {place}: {why}\n")).collect()
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 #[cfg(test)]

@@ -23,10 +23,26 @@
 //! - **When [`take_finish`](crate::Link::take_finish) says so, close the sending side**, and only that.
 //! - **An end is a byte that moved.** Tell it with [`end_received`](crate::Link::end_received), poll, and do not wait
 //!   for that direction again.
+//! - **Before each poll, [lend](crate::Link::lend) a waker.** An operation may wait for what another one does, without a
+//!   byte or a time to end its wait. When the waker is woken, from whatever thread, poll the operation again, however it
+//!   sleeps. What wakes it after a poll has begun must not be lost.
 //! - **The time is an argument, and never goes backwards.** `until` is when to poll at the latest. To poll without a
 //!   reason does no harm.
 //! - **When nobody wants the result any more, ask [`Op::abandon`].** If it says true, drive the operation on to its
 //!   end, somewhere, with the link and the connections that it has: it kills what it started, or removes what it made.
+//!
+//! # Beside calls
+//!
+//! Three things go on while nobody waits for them, and a [`Runtime`] has a method for each:
+//!
+//! | method | what for | it must |
+//! |---|---|---|
+//! | [`finish`](crate::Runtime::finish) | What is to be undone: a container that was dropped. | Drive it to its end, in the caller's stead or soon. |
+//! | [`attend`](crate::Runtime::attend) | What gathers the output of a process. It may take hours. | Drive it beside everything else, and not hold up the caller. |
+//! | [`offload`](crate::Runtime::offload) | A user's callback. It may block. | Call it on a thread where that harms nobody. |
+//!
+//! What is finished, and any call, may wait for what is attended. So `attend` must never share a thread with those, unless
+//! that thread takes turns between them.
 //!
 //! # By hand
 //!
@@ -34,9 +50,14 @@
 //! [`Engine`](crate::Engine) and [`Container`](crate::Container) a source of operations:
 //!
 //! ```
+//! use std::io::{ErrorKind, Read, Write};
+//! use std::net::Shutdown;
+//! use std::os::unix::net::UnixStream;
 //! use std::sync::Arc;
+//! use std::task::Waker;
+//! use std::time::{Duration, Instant};
 //!
-//! use pocket_dock_core::{ContainerSpec, Engine, Error, Host, Op, Runtime};
+//! use pocket_dock_core::{ContainerSpec, Engine, Error, Host, Link, Need, Op, Runtime, Step};
 //!
 //! /// Calls give operations. The host is the standard library's, that of `pocket_dock_blocking::StdHost` for example.
 //! #[derive(Debug, Clone)]
@@ -54,12 +75,21 @@
 //!         drop(drive(op));
 //!     }
 //!
+//!     /// What gathers output: it gets a thread.
+//!     fn attend<O: Op>(&self, op: O) {
+//!         std::thread::spawn(move || drop(drive(op)));
+//!     }
+//!
+//!     /// What may block, likewise.
+//!     fn offload(&self, job: Box<dyn FnOnce() + Send>) {
+//!         std::thread::spawn(job);
+//!     }
+//!
 //!     fn host(&self) -> Arc<dyn Host> {
 //!         self.0.clone()
 //!     }
 //! }
 //!
-//! # fn drive<O: Op>(op: O) -> Result<O::Output, Error> { unimplemented!() }
 //! fn hello(host: Arc<dyn Host>) -> Result<(), Error> {
 //!     let engine = drive(Engine::connect_with(ByHand(host), Default::default()))?;
 //!     let sandbox = drive(engine.create(ContainerSpec::new("pocket-dock/minimal")))?;
@@ -67,24 +97,13 @@
 //!     print!("{}", result.stdout_text());
 //!     drive(sandbox.shutdown())
 //! }
-//! ```
 //!
-//! And this is `drive`, the plainest that is right. It looks every millisecond whether anything can be moved, where a
-//! real one lets the system tell it; `examples/by_hand.rs` of `pocket-dock-blocking` does that with `poll(2)`, for
-//! several operations at once on one thread.
-//!
-//! ```
-//! use std::io::{ErrorKind, Read, Write};
-//! use std::net::Shutdown;
-//! use std::os::unix::net::UnixStream;
-//! use std::time::{Duration, Instant};
-//!
-//! use pocket_dock_core::{Error, Link, Need, Op, Step};
-//!
+//! /// The plainest driver that is right.
 //! fn drive<O: Op>(mut op: O) -> Result<O::Output, Error> {
 //!     let mut link = Link::default();
 //!     let (mut socket, mut aside) = (None, None);
 //!     loop {
+//!         link.lend(Waker::noop()); // nobody has to wake what looks every millisecond
 //!         let step = op.poll(Instant::now(), &mut link)?;
 //!         if !link.is_open() {
 //!             socket = None;
@@ -150,13 +169,18 @@
 //! }
 //! ```
 //!
+//! This driver looks every millisecond whether anything can be moved, where a real one lets the system tell it.
+//! `examples/by_hand.rs` of `pocket-dock-blocking` does that with `poll(2)`, for several operations at once on one thread,
+//! with a waker that ends the sleep.
+//!
 //! # An async runtime
 //!
 //! [`Driving`] is the driver as a future, for every executor. Of the runtime it needs a [`Reactor`]: sockets that do not
 //! block, and timers. Implement that, then [`Runtime`] with `type Returns<O: Op> = Driving<O, Self>`, and every call is
 //! a future that is `Send`, does bounded work per poll, and cleans up when it is dropped. `pocket-dock-smol` is the
 //! model: 80 lines. Of `pocket_dock_blocking::adapter` it uses what all adapters need: a connect that does not wait, a
-//! send without SIGPIPE, and `finish_in_background` for what dropped futures and containers leave.
+//! send without SIGPIPE, `finish_in_background` for what dropped futures and containers leave, and `attend` and `offload`,
+//! which are on threads of their own and so outlive an executor that shuts down.
 //!
 //! # Threads
 //!

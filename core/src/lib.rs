@@ -42,7 +42,10 @@ pub use link::Link;
 pub use op::live::{
     Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
 };
-pub use op::{Ask, KillReport, Need, Op, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+pub use op::{
+    Ask, KillProcess, KillReport, Need, Op, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess, Shutdown,
+    Slot, Step, Wait,
+};
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};
 pub use runtime::{Host, Owner, Runtime, Service};

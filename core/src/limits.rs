@@ -1,5 +1,10 @@
 //! How much of anything the core accepts from an engine.
 
+use std::time::Duration;
+
+/// No limit of time is longer: a hundred years, as long as an [`Instant`](std::time::Instant) is sure to hold.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3_153_600_000);
+
 /// The longest items that are accepted from an engine.
 ///
 /// A length that the peer declares is never trusted and never allocated; every item that must be held until it is
@@ -34,7 +39,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// The declared payload of one stream frame, in bytes. Default: 16 MiB.
     pub frame_bytes: usize,
-    /// One JSON line of a progress stream (build, load, pull), in bytes. Default: 1 MiB.
+    /// One JSON object of a progress stream (build, load, import), in bytes. Default: 1 MiB. The stream as a whole has no
+    /// limit, and of what it prints only the end is held.
     pub line_bytes: usize,
 }
 

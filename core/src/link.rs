@@ -202,7 +202,20 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
     use super::*;
+
+    #[derive(Default)]
+    struct Bell(AtomicBool);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
 
     #[test]
     fn bytes_are_sent_in_order_and_the_end_once() {
@@ -239,11 +252,14 @@ mod tests {
 
     #[test]
     fn a_waker_is_watched_only_if_it_was_taken_since_it_was_lent() {
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(Arc::clone(&bell));
         let mut link = Link::default();
-        link.lend(Waker::noop());
+        link.lend(&waker);
         assert!(!link.is_watched());
-        assert!(link.waker().will_wake(Waker::noop()) && link.is_watched());
-        link.lend(Waker::noop());
+        link.waker().wake();
+        assert!(bell.0.load(Ordering::SeqCst) && link.is_watched());
+        link.lend(&waker);
         assert!(!link.is_watched());
     }
 

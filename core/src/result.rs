@@ -12,7 +12,10 @@ use crate::stream::Captured;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecResult {
-    /// The exit code; 128 and the signal's number if a signal ended it, so 137 after a timeout.
+    /// The exit code; 128 and the signal's number if a signal ended it, so 137 if it was killed: by its time limit
+    /// ([`timed_out`](Self::timed_out)), by a `kill`, or by the kernel because the container's memory was used up. No
+    /// engine tells the last two apart for a command; for the main process, it says
+    /// [`oom_killed`](crate::ContainerState::oom_killed).
     pub exit_code: i32,
     /// Standard output, exactly as written.
     pub stdout: Output,

@@ -26,6 +26,9 @@ pub trait Runtime: Clone + Send + Sync + Unpin + fmt::Debug + 'static {
     /// Drives an operation in the background, beside calls: one that gathers the output of a process, for as long as
     /// that runs. It lends a waker with each poll and polls again when that is woken, from whatever thread. Must neither
     /// panic nor block, and must go on while an executor is shutting down.
+    ///
+    /// Calls and what is [finished](Self::finish) may wait for such an operation, so it must not have to wait for them. One
+    /// that cannot be driven, or that panics, is [abandoned](Op::abandon) and dropped: it tells those who wait for it.
     fn attend<O: Op>(&self, op: O);
 
     /// Has a job done that may block, such as a user's callback, on a thread where that harms no executor and no other

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A signal to a container's main process.
+/// A signal to the main process of a container, or to all processes of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Signal {
@@ -14,6 +14,10 @@ pub enum Signal {
     Quit,
     /// End at once. Cannot be caught.
     Kill,
+    /// A write that nobody reads.
+    Pipe,
+    /// A timer that ran out.
+    Alrm,
     /// User-defined 1.
     Usr1,
     /// User-defined 2.
@@ -24,6 +28,8 @@ pub enum Signal {
     Cont,
     /// Stop. Cannot be caught.
     Stop,
+    /// The terminal has another size.
+    Winch,
 }
 
 impl Signal {
@@ -35,11 +41,14 @@ impl Signal {
             Self::Int => "SIGINT",
             Self::Quit => "SIGQUIT",
             Self::Kill => "SIGKILL",
+            Self::Pipe => "SIGPIPE",
+            Self::Alrm => "SIGALRM",
             Self::Usr1 => "SIGUSR1",
             Self::Usr2 => "SIGUSR2",
             Self::Term => "SIGTERM",
             Self::Cont => "SIGCONT",
             Self::Stop => "SIGSTOP",
+            Self::Winch => "SIGWINCH",
         }
     }
 }

@@ -124,7 +124,9 @@ impl ContainerSpec {
         self
     }
 
-    /// The most memory, in bytes, with no swap beside it. Engines want at least 6 MiB. Unlimited by default.
+    /// The most memory, in bytes, with no swap beside it. Docker takes no less than 6 MiB, Podman what is enough to start
+    /// the main process. Unlimited by default. A process that is killed for want of memory has exit code 137, as one that
+    /// is killed for any other reason; of the main process, the engine [says so](crate::ContainerState::oom_killed).
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
@@ -132,6 +134,11 @@ impl ContainerSpec {
     }
 
     /// The most processes and threads at a time. The engine's own limit by default: none on Docker, 2048 on Podman.
+    ///
+    /// The main process that is there without a command of yours takes two of them, and each [`Command`](crate::Command)
+    /// one besides its own, of which the shell of a command line is one: 8 is few, 64 are many. Where they do not suffice,
+    /// the container may not start or end at once, and commands say that they cannot fork, or end as
+    /// [`ExecError::Lost`](crate::ExecError::Lost).
     #[must_use]
     pub fn pids(mut self, count: u64) -> Self {
         self.pids = Some(count);
@@ -200,11 +207,16 @@ impl ContainerSpec {
         }
         if self.memory == Some(0) || self.memory.is_some_and(|bytes| i64::try_from(bytes).is_err()) {
             return Err(Error::misuse(
-                "a memory limit is at least 6 MiB and less than 2^63 bytes",
+                "a memory limit is at least one byte (6 MiB on Docker) and less than 2^63 bytes",
             ));
         }
         if self.pids == Some(0) || self.pids.is_some_and(|count| i64::try_from(count).is_err()) {
             return Err(Error::misuse("a limit of processes is at least 1 and less than 2^63"));
+        }
+        if self.command.is_none() && self.pids == Some(1) {
+            return Err(Error::misuse(
+                "a limit of one process is too small: the main process takes two, and each command two or more; raise it",
+            ));
         }
         if self.grace > LONGEST_GRACE {
             return Err(Error::misuse(format!(
@@ -291,6 +303,7 @@ mod tests {
     fn what_cannot_be_is_refused_before_anything_is_sent() {
         let spec = || ContainerSpec::new("busybox");
         assert_eq!(spec().check(), Ok(()));
+        assert_eq!(spec().command(["true"]).pids(1).check(), Ok(()));
         for wrong in [
             ContainerSpec::new(""),
             spec().name("../x"),
@@ -305,6 +318,7 @@ mod tests {
             spec().label("pocket-dock.managed", "x"),
             spec().memory(0),
             spec().pids(0),
+            spec().pids(1),
             spec().network(Network::Named(String::new())),
             spec().network(Network::Named("host".into())),
             spec().network(Network::Named("none".into())),

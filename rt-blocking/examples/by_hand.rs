@@ -6,6 +6,7 @@
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use pocket_dock_blocking::core::{Engine, Host, Link, Need, Op, Runtime, Step};
@@ -23,11 +24,11 @@ impl Runtime for ByHand {
         op
     }
 
-    /// What a dropped container leaves. Here it is driven at once.
+    // What nobody waits for could be more operations of a loop that never ends. Here it is left to the threads that do
+    // this for every runtime: what a dropped container leaves, what gathers output beside calls, and callbacks.
+
     fn finish<O: Op>(&self, op: O) {
-        for failure in drive_all(vec![op]).into_iter().filter_map(Result::err) {
-            eprintln!("cleaning up failed: {failure}");
-        }
+        adapter::finish_in_background(op, Link::default(), None, None);
     }
 
     fn attend<O: Op>(&self, op: O) {
@@ -40,6 +41,29 @@ impl Runtime for ByHand {
 
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(StdHost)
+    }
+}
+
+/// Ends the sleep in `poll(2)` when an operation is woken, from whatever thread: two sockets, one in the list.
+struct Bell {
+    near: UnixStream,
+    far: UnixStream,
+}
+
+impl Bell {
+    fn new() -> Result<Arc<Self>, Error> {
+        let failed = |error: std::io::Error| Error::Misuse(error.to_string());
+        let (near, far) = UnixStream::pair().map_err(failed)?;
+        for socket in [&near, &far] {
+            socket.set_nonblocking(true).map_err(failed)?;
+        }
+        Ok(Arc::new(Self { near, far }))
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let _ = adapter::send(&self.near, b"!"); // where it is full, it has rung
     }
 }
 
@@ -69,8 +93,9 @@ impl<O: Op> Driven<O> {
     }
 
     /// Goes on as far as it can without waiting.
-    fn turn(&mut self) -> Result<Turn<O::Output>, Error> {
+    fn turn(&mut self, waker: &Waker) -> Result<Turn<O::Output>, Error> {
         loop {
+            self.link.lend(waker);
             let step = self.op.poll(Instant::now(), &mut self.link)?;
             if !self.link.is_open() {
                 self.socket = None; // it hung up
@@ -151,15 +176,22 @@ impl<O: Op> Driven<O> {
 
 /// Drives all of these to their ends, on this thread.
 fn drive_all<O: Op>(ops: Vec<O>) -> Vec<Result<O::Output, Error>> {
+    let bell = match Bell::new() {
+        Ok(bell) => bell,
+        Err(error) => return vec![Err(error)],
+    };
+    let waker = Waker::from(Arc::clone(&bell));
     let mut driven: Vec<Driven<O>> = ops.into_iter().map(Driven::new).collect();
     let mut results: Vec<Option<Result<O::Output, Error>>> = driven.iter().map(|_| None).collect();
     loop {
+        // Before the operations are asked: what rings from here on is not lost.
+        while let Ok(1..) = adapter::receive(&bell.far, &mut [0; 64]) {}
         let mut waits = Vec::new();
         for (one, result) in driven.iter_mut().zip(&mut results) {
             if result.is_some() {
                 continue;
             }
-            match one.turn() {
+            match one.turn(&waker) {
                 Ok(Turn::Ended(output)) => *result = Some(Ok(output)),
                 Ok(Turn::Waits(read, until)) => waits.push((&*one, read, until)),
                 Err(error) => *result = Some(Err(error)),
@@ -168,7 +200,7 @@ fn drive_all<O: Op>(ops: Vec<O>) -> Vec<Result<O::Output, Error>> {
         if waits.is_empty() {
             return results.into_iter().flatten().collect();
         }
-        let mut wanted = Vec::new();
+        let mut wanted = vec![PollFd::new(&bell.far, PollFlags::IN)];
         for (one, read, _) in &waits {
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, *read && !one.link.is_eof());

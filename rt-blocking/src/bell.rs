@@ -54,10 +54,10 @@ impl Wake for Bell {
 
 impl Bell {
     pub(crate) fn ring(&self) {
-        if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
-            if let Some(line) = self.line.get().and_then(Weak::upgrade) {
-                line.pull();
-            }
+        let asleep = self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP;
+        let line = self.line.get().filter(|_| asleep);
+        if let Some(line) = line.and_then(Weak::upgrade) {
+            line.pull();
         }
     }
 

@@ -12,26 +12,25 @@
 //!
 //! The thread is started with the first operation, and ends when it has had none for [`IDLE`].
 
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::io::{self, ErrorKind};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Driving, Endpoint, Error, Link, Op, Reactor};
-use rustix::event::{PollFd, PollFlags};
+use pocket_dock_core::{Driving, Error, Op};
+use rustix::event::PollFd;
 
-use crate::background::finish_in_background;
 use crate::bell::{Bell, Ear};
 use crate::pool::IDLE;
-use crate::socket;
+
+mod noted;
+use noted::{Noted, Notes};
 
 /// How long the hub rests when the system refuses to tell what is ready.
 const REST: Duration = Duration::from_millis(10);
@@ -42,6 +41,9 @@ const REST: Duration = Duration::from_millis(10);
 /// One thread drives all such operations, whatever the runtime of the calls: it blocks no executor, and goes on when one
 /// has shut down. It exists from the first operation until there has been none for 5 seconds. The end of the program
 /// does not wait for it.
+///
+/// Nothing that it drops may wait on this thread: an adapter's [`finish`](pocket_dock_core::Runtime::finish) that drives on
+/// the calling thread would hold up all of them, so it is [in the background](crate::adapter::finish_in_background) there.
 ///
 /// An operation that fails is reported by `tracing`, for debugging only: whoever waits for it learns why by what they
 /// share. One that panics is reported as an error, and ends alone; like one for which no thread can be had, it is
@@ -304,112 +306,6 @@ impl Hub {
 fn end(future: Attended) {
     if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
         tracing::error!("an attended operation panicked when it was dropped");
-    }
-}
-
-/// What a task waits for, besides its waker.
-#[derive(Debug, Default)]
-struct Notes {
-    /// Not held: the operation closes its sockets when it will.
-    sockets: Vec<(Weak<UnixStream>, PollFlags)>,
-    timer: Option<Instant>,
-}
-
-/// A reactor that tries, and notes what to wait for.
-#[derive(Debug, Clone)]
-struct Noted(Arc<Mutex<Notes>>);
-
-impl Noted {
-    /// Notes what a socket was not ready for.
-    fn expect<T>(
-        &self,
-        socket: &Arc<UnixStream>,
-        flags: PollFlags,
-        outcome: io::Result<T>,
-    ) -> Poll<Result<T, ErrorKind>> {
-        match outcome.map_err(|error| error.kind()) {
-            Err(ErrorKind::WouldBlock) => {}
-            outcome => return Poll::Ready(outcome),
-        }
-        let mut notes = lock(&self.0);
-        let known = notes
-            .sockets
-            .iter_mut()
-            .find(|(noted, _)| std::ptr::eq(noted.as_ptr(), Arc::as_ptr(socket)));
-        match known {
-            Some((_, noted)) => *noted |= flags,
-            None => notes.sockets.push((Arc::downgrade(socket), flags)),
-        }
-        Poll::Pending
-    }
-
-    /// A socket that is no longer ours is not waited for.
-    fn forget(&self, socket: &Arc<UnixStream>) {
-        let ours = |noted: &Weak<UnixStream>| !std::ptr::eq(noted.as_ptr(), Arc::as_ptr(socket));
-        lock(&self.0).sockets.retain(|(noted, _)| ours(noted));
-    }
-}
-
-impl Reactor for Noted {
-    type Socket = Arc<UnixStream>;
-    type Timer = Instant;
-
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn connect(&self, at: &Endpoint) -> Result<Self::Socket, ErrorKind> {
-        socket::connect(at).map(Arc::new)
-    }
-
-    fn poll_read(
-        &self,
-        socket: &mut Self::Socket,
-        _: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<Result<usize, ErrorKind>> {
-        let outcome = socket::receive(&**socket, buffer);
-        self.expect(socket, PollFlags::IN, outcome)
-    }
-
-    fn poll_write(
-        &self,
-        socket: &mut Self::Socket,
-        _: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<Result<usize, ErrorKind>> {
-        let outcome = socket::send(&**socket, data);
-        self.expect(socket, PollFlags::OUT, outcome)
-    }
-
-    fn finish_sending(&self, socket: &mut Self::Socket) -> Result<(), ErrorKind> {
-        socket::finish_sending(&**socket).map_err(|error| error.kind())
-    }
-
-    fn keep(&self, socket: Self::Socket) -> Box<dyn Any + Send> {
-        self.forget(&socket);
-        Box::new(socket)
-    }
-
-    fn timer(&self, at: Instant) -> Result<Instant, Error> {
-        Ok(at)
-    }
-
-    fn poll_timer(&self, timer: &mut Instant, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if Instant::now() >= *timer {
-            return Poll::Ready(Ok(()));
-        }
-        lock(&self.0).timer = Some(*timer);
-        Poll::Pending
-    }
-
-    fn take_over<O: Op>(&self, op: O, link: Link, socket: Option<Self::Socket>, aside: Option<Self::Socket>) {
-        finish_in_background(
-            op,
-            link,
-            socket.and_then(Arc::into_inner),
-            aside.and_then(Arc::into_inner),
-        );
     }
 }
 

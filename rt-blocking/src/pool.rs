@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a thread waits for more before it ends.
-pub(crate) const IDLE: Duration = Duration::from_secs(5);
+/// How long a thread waits for more before it ends. Tests want to see that.
+pub(crate) const IDLE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 

@@ -1,6 +1,11 @@
 //! Everything that tests pocket-dock as a whole: the lab of real engines and what runs on it, the engines of our own that
 //! are scripted, simulated or replayed.
 
+/// The programs of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
+
 pub mod bench;
 pub mod judge;
 pub mod lab;

@@ -11,44 +11,71 @@ use pocket_dock_tests::suite::{
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials = Vec::new();
-    if let Err(error) = add_all(&mut trials) {
+    let mut pairs = Vec::new();
+    if let Err(error) = add_all(&mut pairs) {
         eprintln!("an engine cannot be tried: {error}");
         return ExitCode::FAILURE;
     }
+    let trials = woven(pairs);
     if trials.is_empty() {
         eprintln!("no engine of the lab is up: run `cargo lab test`, or `cargo lab up` first");
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn add_all(trials: &mut Vec<Trial>) -> Result<(), String> {
+fn add_all(pairs: &mut Vec<Vec<Trial>>) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("tokio: {error}");
-    add(trials, Blocking)?;
-    add(trials, Tokio::new().map_err(failed)?)?;
-    add(trials, TokioThreads::new().map_err(failed)?)?;
-    add(trials, Smol)?;
-    add(trials, AsyncStd)
+    add(pairs, Blocking)?;
+    add(pairs, Tokio::new().map_err(failed)?)?;
+    add(pairs, TokioThreads::new().map_err(failed)?)?;
+    add(pairs, Smol)?;
+    add(pairs, AsyncStd)
 }
 
 /// Adds the suite on one runtime, on every engine on which it is to be tried.
-fn add<A: Adapter>(trials: &mut Vec<Trial>, adapter: A) -> Result<(), String> {
+fn add<A: Adapter>(pairs: &mut Vec<Vec<Trial>>, adapter: A) -> Result<(), String> {
     let (full, runtime) = (std::env::var_os(FULL).is_some(), adapter.name());
     for running in lab::running() {
         let engine = running.engine.name;
-        if !full && !is_covered(runtime, engine) {
+        let covered = full || is_covered(runtime, engine);
+        if !covered && runtime != Blocking.name() {
             continue;
         }
         let bench = Bench::new(adapter.clone(), running.peer()).map_err(|error| format!("{engine}: {error}"))?;
         let bench = Arc::new(bench);
+        let mut trials = Vec::new();
         for case in cases::<A>() {
-            if case.tried == Tried::Once && runtime != Blocking.name() {
+            let wanted = match case.tried {
+                Tried::Once => runtime == Blocking.name(),
+                _ => covered,
+            };
+            if !wanted {
                 continue;
             }
             let bench = Arc::clone(&bench);
             let run = move || (case.run)(&bench).map_err(|failure| Failed::from(failure.to_string()));
             trials.push(Trial::test(format!("{runtime}::{engine}::{}", case.name), run));
         }
+        pairs.push(trials);
     }
     Ok(())
+}
+
+/// All of them in an order in which those that run at a time are different cases on different engines: what one case
+/// takes much of is not wanted by all at once.
+fn woven(mut pairs: Vec<Vec<Trial>>) -> Vec<Trial> {
+    let count = pairs.len().max(1);
+    for (number, trials) in pairs.iter_mut().enumerate() {
+        let shift = trials.len() * number / count;
+        trials.rotate_left(shift);
+    }
+    let mut rest: Vec<_> = pairs.into_iter().map(Vec::into_iter).collect();
+    let mut trials = Vec::new();
+    loop {
+        let before = trials.len();
+        trials.extend(rest.iter_mut().filter_map(Iterator::next));
+        if trials.len() == before {
+            return trials;
+        }
+    }
 }

@@ -11,11 +11,11 @@ use crate::engine_api::container;
 use crate::engine_api::json;
 use crate::engine_api::refusal::Subject;
 use crate::error::Error;
-use crate::http::Request;
+use crate::http::{Answer, Request};
 use crate::link::Link;
-use crate::op::call::Answer;
 use crate::op::live::{Beside, Callbacks, Live, Origin, Pump, Queue, Quieted, Relaxed, Sink, Start};
-use crate::op::{Ask, Created, Op, Place, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+use crate::op::unpaused::Unpaused;
+use crate::op::{Ask, Created, KillProcess, Op, Place, Processes, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 use crate::result::ExecSummary;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
@@ -84,7 +84,9 @@ pub struct ContainerState {
     pub paused: bool,
     /// How the main process ended, once it has.
     pub exit_code: Option<i64>,
-    /// Whether it ran out of memory.
+    /// Whether the kernel killed the main process because the container's memory was used up. Of a command that was killed
+    /// so, with exit code 137, no engine is sure to say it: newer Dockers set this for it, others do not. Podman 4 does not
+    /// say it of the main process either.
     pub oom_killed: bool,
 }
 
@@ -134,10 +136,14 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ExecError`] if it could not be started, or its end is unknown; [`crate::ContainerError`] if the
     /// container is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
     pub fn run(&self, command: impl Into<Command>) -> R::Returns<Run> {
-        let id = hex(self.engine.runtime().host().entropy());
-        self.engine
-            .runtime()
-            .drive(Run::new(self.engine.target(), self.place(), command.into(), id))
+        let (id, mark) = (self.random(), self.random());
+        let run = Run::new(self.engine.target(), self.place(), command.into(), id, mark);
+        self.engine.runtime().drive(run)
+    }
+
+    /// 128 random bits, as hex digits.
+    fn random(&self) -> String {
+        hex(self.engine.runtime().host().entropy())
     }
 
     fn place(&self) -> Place {
@@ -184,16 +190,17 @@ impl<R: Runtime> Container<R> {
         let origin = Origin {
             container: self.id.clone(),
             name: self.name.clone(),
-            process: hex(runtime.host().entropy()),
+            process: self.random(),
         };
         let callbacks = Arc::clone(&self.beside.callbacks);
         let (target, place) = (self.engine.target(), self.place());
         let live = Arc::new(Live::new(origin, target, place, &command, sink, callbacks));
         let attend = {
             let (runtime, live, beside) = (runtime.clone(), Arc::clone(&live), Arc::clone(&self.beside));
+            let mark = self.random();
             move || {
                 beside.add(&live);
-                runtime.attend(Pump::new(&live, command));
+                runtime.attend(Pump::new(&live, command, mark));
             }
         };
         let handle = handle(runtime.clone(), &live);
@@ -225,6 +232,35 @@ impl<R: Runtime> Container<R> {
     #[must_use]
     pub fn callback_panics(&self) -> u64 {
         self.beside.callbacks.panics()
+    }
+
+    /// Lists what runs in it of all commands, by the id that each has: also of those that another program started, or one
+    /// that is dead. What the main process started is not among them.
+    ///
+    /// A process that hides, as [`KillReport`](crate::KillReport) says, is missed; of the lists of more than 1 MiB, the
+    /// end.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// # Errors
+    /// [`crate::ContainerError`]; [`crate::ExecError::NoTool`] where the image has no shell;
+    /// [`crate::ExecError::AtLimit`] where nothing could be started for 15 s.
+    pub fn processes(&self) -> R::Returns<Relaxed<Processes>> {
+        let list = Processes::new(self.engine.target(), &self.id);
+        self.engine.runtime().drive(Relaxed::all(list, &self.beside))
+    }
+
+    /// Signals all processes of one command, by its id, whoever started it. An id that nothing has gives a report that is
+    /// empty.
+    ///
+    /// A future of it that is dropped once it was polled goes on to its end in the background.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if that is no id; [`crate::ContainerError`]; [`crate::ExecError::AtLimit`] where nothing could be
+    /// started for 15 s.
+    pub fn kill_process(&self, id: impl AsRef<str>, signal: Signal) -> R::Returns<Relaxed<KillProcess>> {
+        let kill = KillProcess::new(self.engine.target(), &self.id, id.as_ref(), signal);
+        self.engine.runtime().drive(Relaxed::all(kill, &self.beside))
     }
 
     /// Asks the engine how it is.
@@ -269,19 +305,22 @@ impl<R: Runtime> Container<R> {
         self.ask("unpause container", container::unpause(&self.id), |_| Ok(()))
     }
 
-    /// Sends a signal to its main process.
+    /// Sends a signal to its main process. A paused container goes on first: no engine delivers it otherwise, and some lose
+    /// the exit code.
     ///
     /// A future of it that is dropped before its end may or may not have sent it.
     ///
     /// # Errors
     /// [`crate::ContainerError`].
     pub fn kill(&self, signal: Signal) -> R::Returns<Relaxed<Ask<()>>> {
-        let ask = self.question("kill container", container::kill(&self.id, signal), |_| Ok(()));
+        let kill = self.unpaused("kill container", container::kill(&self.id, signal));
+        let ask = self.tell("kill container", kill.map(Unpaused::looking));
         self.engine.runtime().drive(Relaxed::all(ask, &self.beside))
     }
 
     /// Tells the main process to end (SIGTERM), and kills it after the spec's grace. The container then removes itself,
-    /// unless its spec says [otherwise](crate::ContainerSpec::auto_remove); stopped already, it is stopped.
+    /// unless its spec says [otherwise](crate::ContainerSpec::auto_remove); stopped already, it is stopped. A paused one
+    /// goes on for it.
     ///
     /// Streams and processes end before it: whoever waits for them gets
     /// [`crate::ContainerError::EndedHere`], behind the output so far.
@@ -292,15 +331,14 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Quieted<Ask<()>>> {
         let limit = self.engine.target().answer_limit().saturating_add(self.grace);
-        let ask = self.question("stop container", container::stop(&self.id, self.grace), |_| Ok(()));
-        self.engine
-            .runtime()
-            .drive(Quieted::new(ask.within(limit), &self.beside))
+        let stop = self.unpaused("stop container", container::stop(&self.id, self.grace));
+        let ask = self.tell("stop container", stop.map(|stop| stop.within(limit)));
+        self.engine.runtime().drive(Quieted::new(ask, &self.beside))
     }
 
     /// Runs the main process of a stopped container again, which takes a spec with
     /// [`auto_remove(false)`](crate::ContainerSpec::auto_remove). Files are as they were; processes are not. Running
-    /// already, it runs on.
+    /// already, it runs on; paused, it goes on.
     ///
     /// A future of it that is dropped once the engine was asked goes on to its end in the background.
     ///
@@ -313,7 +351,7 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Ends the main process, as [`stop`](Self::stop) does, and all others with it, and runs it again. Files are as they
-    /// were. The container stays tied to this value and this program.
+    /// were. The container stays tied to this value and this program. A paused one goes on for it.
     ///
     /// Older engines lose a container that [removes itself](crate::ContainerSpec::auto_remove) while it is restarted, now
     /// and then. Before Docker 26 and Podman 5 this is refused, and nothing is lost: make the container with
@@ -359,7 +397,7 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Tells the main process to end (SIGTERM), ends its standard input, kills it after the spec's grace, and sees that
-    /// the container is gone. Done already, it is done. After an error, the drop tries again.
+    /// the container is gone. A paused one goes on for it. Done already, it is done. After an error, the drop tries again.
     ///
     /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
     ///
@@ -394,19 +432,13 @@ impl<R: Runtime> Container<R> {
         })
     }
 
-    fn question<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        request: Result<Request, Error>,
-        read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
-    ) -> Ask<T> {
-        Ask::new(
-            what,
-            self.engine.target(),
-            Subject::Container(self.name.clone()),
-            request,
-            read,
-        )
+    fn unpaused(&self, what: &'static str, request: Result<Request, Error>) -> Result<Unpaused, Error> {
+        Ok(Unpaused::new(what, self.engine.target(), &self.id, request?))
+    }
+
+    fn tell(&self, what: &'static str, unpaused: Result<Unpaused, Error>) -> Ask<()> {
+        let subject = Subject::Container(self.name.clone());
+        Ask::unpausing(what, subject, unpaused, |_| Ok(()))
     }
 
     fn ask<T: Send + 'static>(
@@ -415,7 +447,9 @@ impl<R: Runtime> Container<R> {
         request: Result<Request, Error>,
         read: impl FnOnce(Answer) -> Result<T, Error> + Send + 'static,
     ) -> R::Returns<Ask<T>> {
-        self.engine.runtime().drive(self.question(what, request, read))
+        let subject = Subject::Container(self.name.clone());
+        let ask = Ask::new(what, self.engine.target(), subject, request, read);
+        self.engine.runtime().drive(ask)
     }
 }
 

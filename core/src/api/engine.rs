@@ -11,7 +11,8 @@ use super::container::End;
 use super::{Connecting, Container, hex};
 use crate::endpoint::Endpoint;
 use crate::engine_api::container::Marks;
-use crate::engine_api::image::{self, ImageSummary, Progress};
+use crate::engine_api::image::{self, ImageSummary};
+use crate::engine_api::progress::Said;
 use crate::engine_api::refusal::Subject;
 use crate::engine_api::{EngineKind, Target, json};
 use crate::error::{Error, ImageError};
@@ -157,8 +158,8 @@ impl<R: Runtime> Engine<R> {
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`crate::ContainerError::NameInUse`], [`crate::ContainerError::BadMemory`],
-    /// [`crate::ContainerError::NoNetwork`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] for a spec that
-    /// cannot be. After an error nothing is left on the engine: where it did not answer in time, or the connection
+    /// [`crate::ContainerError::NoNetwork`], [`crate::ContainerError::NoUser`], [`crate::ContainerError::StartFailed`];
+    /// [`Error::Misuse`] for a spec that cannot be. After an error nothing is left on the engine: where it did not answer in time, or the connection
     /// broke, the container is looked for up to 10 s more.
     ///
     /// The first creation removes what programs that have died left on the engine, for 10 s at most.
@@ -199,40 +200,38 @@ impl<R: Runtime> Engine<R> {
 
     /// Builds an image from a tar that has a `Dockerfile` in it, and names it `tag`.
     ///
+    /// A base image (`FROM`) that the engine does not have is the one thing that is fetched here, and the engine does it:
+    /// it pulls the image from a registry, if it can reach one. Offline it cannot, and the build fails with its words, at
+    /// once or when its look-ups time out. To be sure that nothing is fetched, see with [`images`](Self::images) that the
+    /// base is there, or begin with `FROM scratch`. What `RUN` lines fetch is theirs.
+    ///
     /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
     /// notice; whether the image is there afterwards is not certain, and layers may be left in the engine's cache.
     ///
     /// # Errors
-    /// [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin.
+    /// [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin, or a base image is
+    /// missing and cannot be pulled.
     pub fn build_image(&self, tag: &str, context: impl Into<Bytes>) -> R::Returns<Ask<BuiltImage>> {
         let what = "build image";
         let request = image::split_name(tag).map(|_| image::build(tag));
-        let ask = Ask::new(what, &self.0.target, Subject::Build, request, move |answer| {
-            let progress = Progress::parse(what, &answer.body)?;
-            match (progress.error, progress.id) {
-                (Some(message), _) => Err(ImageError::BuildFailed {
-                    message,
-                    log: progress.log,
-                }
-                .into()),
+        let ask = Ask::progress(what, &self.0.target, Subject::Build, request, |said| {
+            let log = said.log;
+            match (said.error, said.id) {
+                (Some(message), _) => Err(ImageError::BuildFailed { message, log }.into()),
                 (None, Some(id)) => Ok(BuiltImage {
                     id: image::normal_id(&id),
-                    log: progress.log,
+                    log,
                 }),
                 (None, None) => {
                     let message = "the engine named no image".to_owned();
-                    Err(ImageError::BuildFailed {
-                        message,
-                        log: progress.log,
-                    }
-                    .into())
+                    Err(ImageError::BuildFailed { message, log }.into())
                 }
             }
         });
         self.0.runtime.drive(ask.body(context.into()).within(UPLOAD_LIMIT))
     }
 
-    /// Loads images from what `docker save` or `podman save` wrote. Gives what the engine said.
+    /// Loads images from what `docker save` or `podman save` wrote. Gives what the engine said, the last 20 lines of it.
     ///
     /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
     /// notice; images that were loaded by then stay.
@@ -240,7 +239,7 @@ impl<R: Runtime> Engine<R> {
     /// # Errors
     /// [`Error::Refused`] with the engine's words if it is no such archive.
     pub fn load_image(&self, archive: impl Into<Bytes>) -> R::Returns<Ask<String>> {
-        self.upload("load image", Ok(image::load()), archive.into(), |progress| progress.log)
+        self.upload("load image", Ok(image::load()), archive.into(), |said| said.log)
     }
 
     /// Makes an image of a root file system in a tar. `changes` are lines as in a Dockerfile, such as
@@ -258,8 +257,8 @@ impl<R: Runtime> Engine<R> {
     {
         let changes: Vec<String> = changes.into_iter().map(Into::into).collect();
         let request = image::split_name(name).map(|(repository, tag)| image::import(repository, tag, &changes));
-        self.upload("import image", request, root.into(), |progress| {
-            image::normal_id(&progress.id.unwrap_or(progress.log))
+        self.upload("import image", request, root.into(), |said| {
+            image::normal_id(&said.id.unwrap_or(said.log))
         })
     }
 
@@ -268,17 +267,16 @@ impl<R: Runtime> Engine<R> {
         what: &'static str,
         request: Result<crate::http::Request, Error>,
         data: Bytes,
-        read: impl FnOnce(Progress) -> String + Send + 'static,
+        read: impl FnOnce(Said) -> String + Send + 'static,
     ) -> R::Returns<Ask<String>> {
-        let ask = Ask::new(what, &self.0.target, Subject::Engine, request, move |answer| {
-            let progress = Progress::parse(what, &answer.body)?;
-            match progress.error {
+        let ask = Ask::progress(what, &self.0.target, Subject::Engine, request, move |said| {
+            match said.error {
                 Some(message) => Err(Error::Refused {
                     what,
                     status: 200,
                     message,
                 }),
-                None => Ok(read(progress)),
+                None => Ok(read(said)),
             }
         });
         self.0.runtime.drive(ask.body(data).within(UPLOAD_LIMIT))
@@ -289,7 +287,7 @@ impl<R: Runtime> Engine<R> {
         what: &'static str,
         subject: Subject,
         request: Result<crate::http::Request, Error>,
-        read: impl FnOnce(crate::op::call::Answer) -> Result<T, Error> + Send + 'static,
+        read: impl FnOnce(crate::http::Answer) -> Result<T, Error> + Send + 'static,
     ) -> R::Returns<Ask<T>> {
         self.0
             .runtime
@@ -322,7 +320,7 @@ impl<R: Runtime> Engine<R> {
 pub struct BuiltImage {
     /// Its id, `sha256:` and 64 hex digits.
     pub id: String,
-    /// What the build printed.
+    /// The end of what the build printed: 20 lines, of 64 KiB together at most.
     pub log: String,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Stdin;
+use crate::command::check_size;
 use crate::engine_api::exec;
 use crate::engine_api::refusal::Subject;
 use crate::error::Error;
@@ -53,7 +54,7 @@ impl<R: Runtime> Held<R> {
     pub(super) fn resize(&self, cols: u16, rows: u16) -> R::Returns<Ask<()>> {
         let live = &self.live;
         let request = if live.terminal {
-            exec::resize(&live.exec_id(), cols, rows)
+            check_size(cols, rows).and_then(|()| exec::resize(&live.exec_id(), cols, rows))
         } else {
             Err(Error::misuse(
                 "a command without a terminal has no size: give it one with `Command::tty`",

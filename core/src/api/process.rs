@@ -128,10 +128,10 @@ impl<R: Runtime> Process<R> {
         self.held.kill(signal)
     }
 
-    /// Sets the size of its terminal.
+    /// Sets the size of its terminal; see [`ExecStream::resize`](crate::ExecStream::resize).
     ///
     /// # Errors
-    /// [`crate::Error::Refused`] if it has ended.
+    /// [`crate::Error::Refused`] if it has ended; [`crate::Error::Misuse`] without a terminal, and for a size of nothing.
     pub fn resize(&self, cols: u16, rows: u16) -> R::Returns<Ask<()>> {
         self.held.resize(cols, rows)
     }

@@ -1,7 +1,7 @@
 //! A command whose output is read while it runs.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use super::held::Held;
 use crate::driving::{Driving, Reactor};
 use crate::error::Error;
 use crate::op::Ask;
-use crate::op::live::{Kill, Live, Next, NextLine, NextText, Reader, SharedViews, UntilEnd, Write};
+use crate::op::live::{Kill, Live, Next, NextLine, NextText, Reader, SharedViews, UntilEnd, Views, Write};
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::stream::Frame;
@@ -38,7 +38,7 @@ pub struct ExecStream<R: Runtime> {
 
 impl<R: Runtime> ExecStream<R> {
     pub(super) fn new(runtime: R, live: &Arc<Live>) -> Self {
-        let views = SharedViews::default();
+        let views = SharedViews::new(Mutex::new(Views::new(live.terminal)));
         Self {
             held: Held::new(runtime, live),
             reader: Reader::new(live, &views),
@@ -69,7 +69,7 @@ impl<R: Runtime> ExecStream<R> {
     }
 
     /// Waits for the next line, of either stream. A line of more than [`crate::stream::Lines`] holds comes in pieces.
-    /// `None` behind the last.
+    /// The line end is no part of it, nor is the carriage return in front of that on a terminal. `None` behind the last.
     ///
     /// A future of it that is dropped before its end loses nothing.
     ///
@@ -134,10 +134,11 @@ impl<R: Runtime> ExecStream<R> {
         self.held.kill(signal)
     }
 
-    /// Sets the size of its terminal.
+    /// Sets the size of its terminal. Some engines do it a moment after this.
     ///
     /// # Errors
-    /// [`Error::Refused`] if it has ended.
+    /// [`Error::Refused`] if it has ended; [`Error::Misuse`] without a [terminal](crate::Command::tty), and for a size of
+    /// nothing.
     pub fn resize(&self, cols: u16, rows: u16) -> R::Returns<Ask<()>> {
         self.held.resize(cols, rows)
     }

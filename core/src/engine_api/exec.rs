@@ -22,6 +22,9 @@ pub(crate) struct Exec {
     pub(crate) user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) working_dir: Option<String>,
+    /// What Docker takes for a wish to detach where there is a terminal: by default ^P^Q, which a program may want.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detach_keys: Option<&'static str>,
 }
 
 pub(crate) fn create(container: &str, exec: &Exec) -> Result<Request, Error> {

@@ -1,16 +1,15 @@
-//! `/images` and `/build`: list, build, load, import; and the progress lines of the last three.
+//! `/images` and `/build`: list, build, load, import.
 
 use serde::Deserialize;
 
 use crate::error::Error;
 use crate::http::{Path, Request};
-use crate::protocol_error::ProtocolError;
 
 pub(crate) fn list() -> Request {
     Request::get(Path::new("/images/json"))
 }
 
-/// The body is a tar with a Dockerfile in it. Nothing is pulled.
+/// The body is a tar with a Dockerfile in it. A base image that is missing is pulled by the engine, if it can.
 pub(crate) fn build(tag: &str) -> Request {
     let path = Path::new("/build")
         .query("t", tag)
@@ -79,73 +78,6 @@ pub(crate) fn split_name(name: &str) -> Result<(&str, &str), Error> {
     Ok((repository, tag))
 }
 
-/// What a progress stream said.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    /// Everything it printed.
-    pub(crate) log: String,
-    /// The id of what was made.
-    pub(crate) id: Option<String>,
-    /// The first error. A status of 200 is not success.
-    pub(crate) error: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Line {
-    stream: Option<String>,
-    status: Option<String>,
-    aux: Option<Aux>,
-    error: Option<String>,
-    #[serde(rename = "errorDetail")]
-    error_detail: Option<Detail>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Aux {
-    #[serde(rename = "ID")]
-    id: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Detail {
-    message: Option<String>,
-}
-
-impl Progress {
-    /// Reads a stream of JSON objects, one after the other, with or without line ends between.
-    pub(crate) fn parse(what: &'static str, body: &[u8]) -> Result<Self, Error> {
-        let mut progress = Self::default();
-        for line in serde_json::Deserializer::from_slice(body).into_iter::<Line>() {
-            let line = line.map_err(|error| {
-                let source = ProtocolError::Malformed {
-                    what: "progress line",
-                    detail: error.to_string(),
-                };
-                Error::protocol(what, source)
-            })?;
-            if let Some(text) = line.stream {
-                progress.log.push_str(&text);
-            }
-            if let Some(status) = line.status {
-                progress.log.push_str(&status);
-                progress.log.push('\n');
-                if status.starts_with("sha256:") {
-                    progress.id = Some(status);
-                }
-            }
-            if let Some(id) = line.aux.and_then(|aux| aux.id) {
-                progress.id = Some(id);
-            }
-            let error = line.error_detail.and_then(|detail| detail.message).or(line.error);
-            progress.error = progress.error.or(error);
-        }
-        Ok(progress)
-    }
-}
-
 /// An id as Docker writes it: Podman leaves `sha256:` out here and there.
 pub(crate) fn normal_id(id: &str) -> String {
     let id = id.trim();
@@ -175,18 +107,5 @@ mod tests {
         for wrong in ["", ":x", "a:", "A/b", "a b", "a@sha256:12"] {
             assert!(split_name(wrong).is_err(), "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn an_error_in_the_stream_is_an_error() {
-        let body = b"{\"stream\":\"Step 1\\n\"}\r\n{\"errorDetail\":{\"message\":\"no\"},\"error\":\"no\"}\r\n";
-        let progress = Progress::parse("build", body).unwrap();
-        assert_eq!(
-            (progress.error.as_deref(), progress.log.as_str()),
-            (Some("no"), "Step 1\n")
-        );
-        let body = b"{\"stream\":\"x\"}{\"aux\":{\"ID\":\"sha256:1\"}}";
-        assert_eq!(Progress::parse("build", body).unwrap().id.as_deref(), Some("sha256:1"));
-        assert!(Progress::parse("build", b"{\"stream\":").is_err());
     }
 }

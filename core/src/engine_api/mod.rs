@@ -16,6 +16,7 @@ use crate::protocol_error::ProtocolError;
 pub(crate) mod container;
 pub(crate) mod exec;
 pub(crate) mod image;
+pub(crate) mod progress;
 pub(crate) mod refusal;
 pub(crate) mod system;
 
@@ -70,7 +71,7 @@ impl Target {
                 prefix,
                 limits,
                 // Limits are added to it.
-                answer_limit: answer_limit.min(crate::op::LONGEST),
+                answer_limit: answer_limit.min(crate::limits::LONGEST),
             }),
             _keeper: None,
         }

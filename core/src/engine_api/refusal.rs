@@ -6,6 +6,7 @@
 //! | name in use | 409 | 500 `that name is already in use`, later 409 | `NameInUse` |
 //! | exec in a stopped container | 409 `is not running` | 500 `container state improper` | `NotRunning` |
 //! | exec in a paused container | 409 `is paused` | 409 `is paused` | `Paused` |
+//! | stop of a paused container | (done) | 500 `running or paused`, `as it is paused` | `Paused`, see `op::unpaused` |
 //! | no such image | 404 `No such image` | 404 `image not known` | `Image::NotFound` |
 //! | no such network | 404 `network x not found` | 500 `network not found` | `NoNetwork` |
 //! | unpause what is not paused | 500 `is not paused` | 500 `is not paused` | `Refused` |
@@ -15,7 +16,7 @@
 use serde::Deserialize;
 
 use crate::error::{ContainerError, Error, ExecError, ImageError};
-use crate::op::call::Answer;
+use crate::http::Answer;
 
 /// What was asked about, for the error.
 #[derive(Debug, Clone)]
@@ -122,6 +123,9 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
                     .into(),
                 );
             }
+            if is_at_limit(&lower) {
+                return Some(ExecError::AtLimit { message }.into());
+            }
             return state(container, status, &lower, message);
         }
     };
@@ -169,11 +173,38 @@ fn state(name: &str, status: u16, lower: &str, message: String) -> Option<Error>
     Some(error.into())
 }
 
+/// Whether it was refused because the container is paused.
+pub(crate) fn is_paused(answer: &Answer) -> bool {
+    matches!(answer.status(), 409 | 500) && says_paused(&words(&answer.body).to_ascii_lowercase())
+}
+
+/// Whether it was refused because the container is not paused.
+pub(crate) fn is_not_paused(answer: &Answer) -> bool {
+    words(&answer.body).to_ascii_lowercase().contains("not paused")
+}
+
+fn says_paused(lower: &str) -> bool {
+    lower.contains("paused") && !lower.contains("not paused") && !lower.contains("already paused")
+}
+
 /// Whether these words, lower case, say that a user or group is not known in the container.
 pub(crate) fn is_unknown_user(lower: &str) -> bool {
     lower.contains("unable to find user")
         || lower.contains("unable to find group")
         || lower.contains("no matching entries in passwd file")
+        || lower.contains("no matching entries in group file")
+}
+
+/// Whether these words, lower case, say that the container has no room for another process: that nothing could be forked
+/// (`EAGAIN`), or that the runtime's own process, which needs threads, broke off in the middle of its work.
+pub(crate) fn is_at_limit(lower: &str) -> bool {
+    lower.contains("resource temporarily unavailable")
+        || lower.contains("can't fork")
+        || lower.contains("failed to fork")
+        || lower.contains("procready not received")
+        || lower.contains("failed to create new os thread")
+        || lower.contains("pthread_create failed")
+        || (lower.contains("runtime exec failed") && lower.contains("connection reset by peer"))
 }
 
 #[cfg(test)]
@@ -193,6 +224,28 @@ mod tests {
         assert_eq!(words(b"Not Found\n"), "Not Found");
         assert_eq!(words(b""), "(it gave no reason)");
         assert_eq!(words(b"{\"message\":7}"), "{\"message\":7}");
+    }
+
+    #[test]
+    fn a_container_without_room_for_a_process_is_known() {
+        let subject = Subject::Exec {
+            container: "c".into(),
+            user: None,
+        };
+        for words in [
+            "OCI runtime exec failed: exec failed: unable to start container process: read init-p: connection reset by \
+             peer: unknown",
+            "OCI runtime exec failed: exec failed: container_linux.go:380: starting container process caused: process_linux.go:130: \
+             executing setns process caused: exit status 1: procReady not received",
+            "crun: fork: Resource temporarily unavailable: OCI runtime error",
+            "runtime/cgo: pthread_create failed: Resource temporarily unavailable",
+        ] {
+            let error = about(&subject, 500, words);
+            assert!(
+                matches!(error, Some(Error::Exec(ExecError::AtLimit { .. }))),
+                "{words}: {error:?}"
+            );
+        }
     }
 
     #[test]

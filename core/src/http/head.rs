@@ -55,6 +55,11 @@ impl ResponseHead {
         matches!(self.status, 100 | 102..=199)
     }
 
+    /// Whether the request was obeyed, or there was nothing to be done.
+    pub(crate) const fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299 | 304)
+    }
+
     /// 0 for HTTP/1.0, 1 for HTTP/1.1.
     pub(super) const fn minor_version(&self) -> u8 {
         self.minor_version

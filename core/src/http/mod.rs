@@ -14,6 +14,7 @@
 //! more. How the bytes were split on their way changes nothing, bytes that belong to whatever comes next are left
 //! where they are, and an error is final: asking again gives it again.
 
+mod answer;
 pub mod chunked;
 pub mod exchange;
 mod framing;
@@ -22,6 +23,7 @@ mod line;
 pub mod path;
 pub mod request;
 
+pub(crate) use answer::{Answer, Sink};
 pub use exchange::{Event, ResponseReader};
 pub use head::ResponseHead;
 pub use path::Path;

@@ -6,6 +6,7 @@
 //!            └──► Err(Connect)               └─┘ bytes
 //! ```
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -13,28 +14,13 @@ use bytes::{Bytes, BytesMut};
 use super::{Need, Step, after};
 use crate::engine_api::Target;
 use crate::error::{Error, SocketError};
-use crate::http::{Event, Request, ResponseHead, ResponseReader, chunked};
+pub(crate) use crate::http::Answer;
+use crate::http::{Event, Request, ResponseHead, ResponseReader, Sink, chunked};
 use crate::link::Link;
 use crate::protocol_error::ProtocolError;
 
-/// A whole answer.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) head: ResponseHead,
-    /// Empty after an upgrade: then the bytes that follow are in the link.
-    pub(crate) body: Bytes,
-    pub(crate) upgraded: bool,
-}
-
-impl Answer {
-    pub(crate) fn status(&self) -> u16 {
-        self.head.status
-    }
-
-    pub(crate) fn is_success(&self) -> bool {
-        self.upgraded || matches!(self.head.status, 200..=299 | 304)
-    }
-}
+/// What a reactor without I/O means: no socket and no setting is at fault.
+const NO_IO: &str = "the async runtime has no I/O: build it with `Builder::enable_all`, as `#[tokio::main]` does, and nothing else need change";
 
 /// One request and its answer.
 #[derive(Debug)]
@@ -111,6 +97,16 @@ impl Call {
     }
 
     pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Answer>, Error> {
+        self.poll_into(now, link, None)
+    }
+
+    /// The body of a success goes into the sink as it comes, without a limit; that of a refusal is collected.
+    pub(crate) fn poll_into(
+        &mut self,
+        now: Instant,
+        link: &mut Link,
+        sink: Option<&mut dyn Sink>,
+    ) -> Result<Step<Answer>, Error> {
         let until = *self.deadline.get_or_insert(after(now, self.limit));
         loop {
             match self.state {
@@ -130,6 +126,9 @@ impl Call {
                 }
                 State::Dialling => {
                     if let Some(why) = link.take_dial_failure() {
+                        if why == ErrorKind::Unsupported {
+                            return Err(Error::misuse(NO_IO));
+                        }
                         let endpoint = self.target.endpoint().clone();
                         return Err(SocketError::Connect { endpoint, why }.into());
                     }
@@ -138,12 +137,18 @@ impl Call {
                         continue; // polled before the driver dialled: ask again
                     }
                 }
-                State::Sent => return self.read(now, until, link),
+                State::Sent => return self.read(now, until, link, sink),
             }
         }
     }
 
-    fn read(&mut self, now: Instant, until: Instant, link: &mut Link) -> Result<Step<Answer>, Error> {
+    fn read(
+        &mut self,
+        now: Instant,
+        until: Instant,
+        link: &mut Link,
+        mut sink: Option<&mut dyn Sink>,
+    ) -> Result<Step<Answer>, Error> {
         loop {
             let eof = link.is_eof();
             let event = match self.reader.next(link.received(), eof) {
@@ -152,7 +157,12 @@ impl Call {
             };
             match event {
                 Some(Event::Head(head)) => self.head = Some(head),
-                Some(Event::Data(data)) => self.take(&data)?,
+                Some(Event::Data(data)) => match &mut sink {
+                    Some(sink) if self.head.as_ref().is_some_and(ResponseHead::is_success) => {
+                        sink.take(&data).map_err(|error| Error::protocol(self.what, error))?;
+                    }
+                    _ => self.take(&data)?,
+                },
                 Some(Event::Upgraded) => return self.done(true),
                 Some(Event::End { keep_alive }) => {
                     if !keep_alive || link.has_pending() {

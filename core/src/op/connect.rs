@@ -126,6 +126,7 @@ impl Op for Connect {
         while self.next < self.candidates.len() || !matches!(self.state, State::Next) {
             let error = match self.attempt(now, link) {
                 Ok(step) => return Ok(step),
+                Err(error @ Error::Misuse(_)) => return Err(error),
                 Err(error) => error,
             };
             let candidate = &self.candidates[self.next - 1];

@@ -13,13 +13,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::call::{Answer, Call};
+use super::call::Call;
 use super::remove::Remove;
 use super::{Need, Op, Slot, Step, after, ready};
 use crate::engine_api::container::{self, Marks};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{Target, json};
 use crate::error::{ContainerError, Error};
+use crate::http::Answer;
 use crate::link::Link;
 use crate::runtime::{Host, Owner};
 use crate::spec::{ContainerSpec, Network};
@@ -131,10 +132,13 @@ impl Create {
         if let Some(error) = self.network().and_then(|name| refusal::no_network(&name, &message)) {
             return error.into();
         }
+        let lower = message.to_ascii_lowercase();
+        if let (Some(user), true) = (&self.spec.user, refusal::is_unknown_user(&lower)) {
+            let user = user.clone();
+            return ContainerError::NoUser { user, message }.into();
+        }
         match self.spec.memory {
-            Some(bytes) if message.to_ascii_lowercase().contains("memory limit") => {
-                ContainerError::BadMemory { bytes, message }.into()
-            }
+            Some(bytes) if lower.contains("memory limit") => ContainerError::BadMemory { bytes, message }.into(),
             _ => ContainerError::StartFailed { name, message }.into(),
         }
     }

@@ -29,19 +29,25 @@ pub(crate) mod call;
 pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod exec;
+pub(crate) mod kill_process;
 pub(crate) mod kill_tree;
 pub(crate) mod live;
+pub(crate) mod processes;
 pub(crate) mod remove;
 pub(crate) mod restart;
 pub(crate) mod run;
+pub(crate) mod script;
 pub(crate) mod shutdown;
+pub(crate) mod unpaused;
 pub(crate) mod wait;
 
 pub use ask::Ask;
 pub(crate) use ask::after_the_end;
 pub(crate) use create::{Create, Created};
 pub(crate) use exec::Place;
+pub use kill_process::KillProcess;
 pub use kill_tree::KillReport;
+pub use processes::{ProcessInfo, Processes, RunningProcess};
 pub use remove::Remove;
 pub use restart::Restart;
 pub use run::Run;
@@ -120,12 +126,9 @@ impl<T> From<Need> for Step<T> {
     }
 }
 
-/// No limit is longer: a hundred years, as long as an [`Instant`] is sure to hold.
-pub(crate) const LONGEST: Duration = Duration::from_secs(3_153_600_000);
-
 /// The time `limit` after `now`, whatever the limit.
 pub(crate) fn after(now: Instant, limit: Duration) -> Instant {
-    now.checked_add(limit.min(LONGEST)).unwrap_or(now)
+    now.checked_add(limit.min(crate::limits::LONGEST)).unwrap_or(now)
 }
 
 /// Takes the value of a finished sub-machine, or hands on what it needs.

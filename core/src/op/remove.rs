@@ -13,10 +13,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::{Answer, Call};
+use super::call::Call;
 use super::{Need, Op, Step, after, ready};
 use crate::engine_api::{Target, container, json, refusal};
 use crate::error::{ContainerError, Error};
+use crate::http::Answer;
 use crate::link::Link;
 
 const LIMIT: Duration = Duration::from_secs(30);

@@ -6,7 +6,8 @@
 //!             ├───(Docker)──► Attach ──(keep)──► Start ──► Done
 //!             └───(Podman)──► Start ──────────────────┘
 //! Inspect ─(stopped)─┘
-//!    └─────(runs)──► Done
+//!    ├─────(runs)──► Done
+//!    └─────(paused)──► Unpause ──► Done
 //! ```
 //! Podman may say yes to an attach to a container that is stopped and forget it, so there it is started first.
 //!
@@ -21,11 +22,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::{Answer, Call};
+use super::call::Call;
+use super::unpaused::Unpaused;
 use super::{Need, Op, Slot, Step, after, ready};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{EngineKind, Target, container, json};
 use crate::error::{ContainerError, Error};
+use crate::http::Answer;
 use crate::link::Link;
 
 /// Between two looks at whether the main process has ended.
@@ -47,10 +50,11 @@ pub struct Restart {
 enum State {
     /// What was asked cannot be asked.
     Refused(Option<Error>),
-    Restart(Call),
-    Stop(Call),
+    Restart(Unpaused),
+    Stop(Unpaused),
     Settle(Option<Call>, Instant),
     Inspect(Call),
+    Unpause(Call),
     Attach(Call, Then),
     Keep(Then),
     Start(Call, Then),
@@ -69,7 +73,7 @@ impl Restart {
     pub(crate) fn at_once(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
         let limit = target.answer_limit().saturating_add(grace);
         let state = match container::restart(id, grace) {
-            Ok(request) => State::Restart(Call::new("restart container", target, &request).within(limit)),
+            Ok(request) => State::Restart(Unpaused::new("restart container", target, id, request).within(limit)),
             Err(error) => State::Refused(Some(error)),
         };
         Self::new(target, id, leash, state)
@@ -79,7 +83,7 @@ impl Restart {
     pub(crate) fn stop_and_start(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
         let limit = target.answer_limit().saturating_add(grace);
         let state = match container::stop(id, grace) {
-            Ok(request) => State::Stop(Call::new("stop container", target, &request).within(limit)),
+            Ok(request) => State::Stop(Unpaused::new("stop container", target, id, request).within(limit)),
             Err(error) => State::Refused(Some(error)),
         };
         Self {
@@ -137,12 +141,13 @@ impl Restart {
         refusal::refused(what, &Subject::Container(self.id.clone()), answer)
     }
 
-    fn is_running(&self, answer: &Answer) -> Result<bool, Error> {
+    /// How it is.
+    fn state(&self, answer: &Answer) -> Result<container::State, Error> {
         if !answer.is_success() {
             return Err(self.refused("inspect container", answer));
         }
         let found: container::Inspected = json("inspect container", &answer.body)?;
-        Ok(found.state.and_then(|state| state.running).unwrap_or(false))
+        Ok(found.state.unwrap_or_default())
     }
 
     fn start_failed(&self, what: &'static str, answer: &Answer) -> Error {
@@ -195,7 +200,7 @@ impl Op for Restart {
                 }
                 State::Settle(Some(call), _) => {
                     let answer = ready!(call.poll(now, link));
-                    if self.is_running(&answer)? {
+                    if self.state(&answer)?.running == Some(true) {
                         State::Settle(None, after(now, PAUSE).min(deadline))
                     } else {
                         self.begin()?
@@ -203,10 +208,23 @@ impl Op for Restart {
                 }
                 State::Inspect(call) => {
                     let answer = ready!(call.poll(now, link));
-                    if self.is_running(&answer)? {
+                    let state = self.state(&answer)?;
+                    if state.paused == Some(true) {
+                        let request = container::unpause(&self.id)?;
+                        State::Unpause(Call::new("unpause container", &self.target, &request))
+                    } else if state.running == Some(true) {
+                        return Ok(Step::Done(()));
+                    } else {
+                        self.begin()?
+                    }
+                }
+                State::Unpause(call) => {
+                    let answer = ready!(call.poll(now, link));
+                    // It may go on by now without us.
+                    if answer.is_success() || refusal::is_not_paused(&answer) {
                         return Ok(Step::Done(()));
                     }
-                    self.begin()?
+                    return Err(self.refused("unpause container", &answer));
                 }
                 State::Attach(call, then) => {
                     let then = *then;
@@ -238,7 +256,7 @@ impl Op for Restart {
     /// A container that was restarted must not stay without its leash.
     fn abandon(&mut self) -> bool {
         match &self.state {
-            State::Refused(_) | State::Inspect(_) => false,
+            State::Refused(_) | State::Inspect(_) | State::Unpause(_) => false,
             State::Restart(call) | State::Stop(call) => call.is_sent(),
             State::Settle(..) | State::Attach(..) | State::Keep(_) | State::Start(..) => true,
         }

@@ -23,12 +23,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// `id`: 32 lower-case hex digits that the container cannot guess.
-    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String) -> Self {
+    /// `id`, `mark`: as [`Exec::new`] takes them.
+    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String, mark: String) -> Self {
         let limit = command.output_limit.gathered();
         Self {
             endless: command.keep_stdin_open,
-            exec: Exec::new(target, place, command, id),
+            exec: Exec::new(target, place, command, id, mark),
             limit,
             stdout: Capture::new(limit),
             stderr: Capture::new(limit),

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::Call;
 use super::remove::Remove;
+use super::unpaused::Unpaused;
 use super::{Op, Slot, Step};
 use crate::engine_api::{Target, container};
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::link::Link;
 /// Ends a container: politely, or at once. Either way it is gone afterwards.
 #[derive(Debug)]
 pub struct Shutdown {
-    stop: Option<Call>,
+    stop: Option<Unpaused>,
     remove: Remove,
     /// What is done where the stop fails.
     force: Option<Remove>,
@@ -25,7 +25,7 @@ impl Shutdown {
     pub(crate) fn polite(target: &Target, id: &str, grace: Duration, leash: &Slot) -> Result<Self, Error> {
         let request = container::stop(id, grace)?;
         let limit = target.answer_limit().saturating_add(grace);
-        let stop = Call::new("stop container", target, &request).within(limit);
+        let stop = Unpaused::new("stop container", target, id, request).within(limit);
         Ok(Self {
             stop: Some(stop),
             remove: Remove::look(target, id),

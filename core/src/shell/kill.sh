@@ -1,43 +1,241 @@
-# Signals every process that has a mark in its environment, until none is left.
+# Signals every process of one command: whatever has its mark in the environment, what descends from such a process, and
+# what shares a session or process group with one and has no other mark.
 #
-# $1 mark    POCKET_DOCK_EXEC=<id>
-# $2 signal  name without SIG
-# $3 rounds  how often to look, at most
-# $4 empty   how many looks in a row may find nothing before it is over
+# $1 id        32 hex digits, behind POCKET_DOCK_EXEC= in the environment
+# $2 signal    name without SIG; KILL goes on until nothing is left, any other is sent once to each process
+# $3 patience  how long to look if nothing is found, in hundredths of a second
+# $4 wait      how long the signalled may take to end
+# $5 sent      PID:START of processes that an earlier look signalled and that live
+# $6 known     PID:START of those that it found and could not signal
 #
-# Prints "signalled <pid>" for each one found, then "left <pid>" for those that are still there, then "done".
-__pd_find() {
-    if command -v grep >/dev/null 2>&1; then
-        grep -ls -- "$1" /proc/[0-9]*/environ 2>/dev/null
-        return
-    fi
-    for __pd_file in /proc/[0-9]*/environ; do
-        __pd_text=$(cat "$__pd_file" 2>/dev/null)
-        case $__pd_text in
-            *"$1"*) echo "$__pd_file" ;;
+# Prints, in this order: "uid U:G" of this script; "signalled PID:START" for each; "left PID:START" for those that are
+# still there; "hidden U:G" for each user of whom there are processes that we may not look at or signal; "done".
+# START, the kernel's time of birth, tells a process from a later one of the same number.
+__pd_want=$1 __pd_signal=$2
+__pd_all=' ' __pd_sent=' ' __pd_not=' ' __pd_said=' ' __pd_denied=' ' __pd_houses=' '
+for __pd_key in $5; do
+    __pd_all="$__pd_all$__pd_key " __pd_sent="$__pd_sent$__pd_key "
+done
+for __pd_key in $6; do
+    __pd_all="$__pd_all$__pd_key "
+done
+# Sessions and groups that others share: of the main process, of this script, and from outside of the container.
+__pd_others=' 0 1 '
+__pd_stat 1 && __pd_others="$__pd_others$__pd_session $__pd_group "
+__pd_stat $$ && __pd_others="$__pd_others$__pd_session $__pd_group "
+__pd_whose $$ && echo "uid $__pd_user"
+
+# The time in hundredths of a second, as __pd_time; where it cannot be known, how often it was asked.
+__pd_time=0
+__pd_clock() {
+    __pd_line=
+    read -r __pd_line __pd_text </proc/uptime
+    case $__pd_line in
+        [0-9]*.[0-9][0-9]) __pd_line=${__pd_line%.*}${__pd_line#*.} ;;
+        *) __pd_line=$((__pd_time + 1)) ;;
+    esac
+    while :; do
+        case $__pd_line in
+            0?*) __pd_line=${__pd_line#0} ;;
+            *) break ;;
+        esac
+    done
+    __pd_time=$__pd_line
+}
+
+# The process of the row at hand is the command's.
+__pd_take() {
+    __pd_ours="$__pd_ours$__pd_pid "
+    __pd_keys="$__pd_keys $__pd_key"
+    case $__pd_all in
+        *" $__pd_key "*) ;;
+        *) __pd_all="$__pd_all$__pd_key " ;;
+    esac
+    for __pd_house in "$__pd_session" "$__pd_group"; do
+        case $__pd_others$__pd_houses in
+            *" $__pd_house "*) ;;
+            *) __pd_houses="$__pd_houses$__pd_house " ;;
         esac
     done
 }
-__pd_round=0 __pd_empty=0 __pd_found=
-while [ "$__pd_round" -lt "$3" ]; do
-    __pd_round=$((__pd_round + 1))
-    __pd_found=$(__pd_find "$1" 2>/dev/null)
-    if [ -z "$__pd_found" ]; then
-        __pd_empty=$((__pd_empty + 1))
-        [ "$__pd_empty" -ge "$4" ] && break
-        sleep 0.05 2>/dev/null || sleep 1
-        continue
-    fi
-    __pd_empty=0
-    for __pd_file in $__pd_found; do
-        __pd_pid=${__pd_file#/proc/}
-        __pd_pid=${__pd_pid%/environ}
-        kill -s "$2" "$__pd_pid" 2>/dev/null && echo "signalled $__pd_pid"
+
+# Takes what descends from, or lives with, what was taken.
+__pd_spread() {
+    __pd_more=1
+    while [ -n "$__pd_more" ]; do
+        __pd_more=
+        for __pd_row in $__pd_rows; do
+            __pd_split "$__pd_row"
+            case $__pd_ours in
+                *" $__pd_pid "*) continue ;;
+                *" $__pd_parent "*) ;;
+                *)
+                    case $__pd_houses in
+                        *" $__pd_session "* | *" $__pd_group "*) ;;
+                        *) continue ;;
+                    esac
+                    case $__pd_not in
+                        *" $__pd_key:other "*) continue ;;
+                    esac
+                    __pd_mark "$__pd_pid"
+                    case $__pd_id in
+                        "" | "$__pd_want") ;;
+                        *)
+                            __pd_not="$__pd_not$__pd_key:other $__pd_key "
+                            continue ;;
+                    esac ;;
+            esac
+            __pd_take
+            __pd_more=1
+        done
     done
-    [ "$__pd_round" -gt 3 ] && { sleep 0.02 2>/dev/null || sleep 1; }
+}
+
+# Finds the command's processes: the numbers in __pd_ours, PID:START in __pd_keys.
+__pd_look() {
+    __pd_ours=' ' __pd_keys= __pd_hidden=' '
+    __pd_scan
+    for __pd_row in $__pd_rows; do
+        __pd_split "$__pd_row"
+        case $__pd_all in
+            *" $__pd_key "*) __pd_take ;;
+        esac
+    done
+    __pd_spread
+    __pd_found=
+    for __pd_row in $__pd_rows; do
+        __pd_split "$__pd_row"
+        case $__pd_ours in
+            *" $__pd_pid "*) continue ;;
+        esac
+        case $__pd_not in
+            *" $__pd_key "*) continue ;;
+        esac
+        if ! __pd_mark "$__pd_pid"; then
+            __pd_hide "$__pd_pid"
+        elif [ "$__pd_id" = "$__pd_want" ]; then
+            __pd_take
+            __pd_found=1
+        elif [ "$__pd_all" != ' ' ]; then
+            __pd_not="$__pd_not$__pd_key "
+        fi
+    done
+    [ -z "$__pd_found" ] || __pd_spread
+}
+
+__pd_hide() {
+    __pd_whose "$1" || return 0
+    case $__pd_hidden in
+        *" $__pd_user "*) ;;
+        *) __pd_hidden="$__pd_hidden$__pd_user " ;;
+    esac
+}
+
+# __pd_send SIGNAL PID:START
+__pd_send() {
+    __pd_pid=${2%:*}
+    __pd_stat "$__pd_pid" && [ "$__pd_start" = "${2#*:}" ] || return 0
+    kill -s "$1" "$__pd_pid" && return 0
+    __pd_stat "$__pd_pid" && [ "$__pd_start" = "${2#*:}" ] || return 0
+    case $__pd_denied in
+        *" $2 "*) ;;
+        *) __pd_denied="$__pd_denied$2 " ;;
+    esac
+    return 1
+}
+
+__pd_say() {
+    case $__pd_said in
+        *" $1 "*) ;;
+        *)
+            __pd_said="$__pd_said$1 "
+            echo "signalled $1" ;;
+    esac
+}
+
+# Whether one of these, each PID:START, lives that we may signal.
+__pd_lives() {
+    for __pd_key; do
+        case $__pd_denied in
+            *" $__pd_key "*) continue ;;
+        esac
+        __pd_stat "${__pd_key%:*}" && [ "$__pd_start" = "${__pd_key#*:}" ] && return 0
+    done
+    return 1
+}
+
+# Waits until all of them are gone, so long at most.
+__pd_settle() {
+    __pd_clock
+    __pd_limit=$((__pd_time + $1))
+    while __pd_lives $__pd_all; do
+        __pd_clock
+        [ "$__pd_time" -lt "$__pd_limit" ] || return 0
+    done
+}
+
+__pd_clock
+__pd_end=$((__pd_time + 500))
+__pd_patient=$((__pd_time + $3))
+while __pd_look; [ -z "$__pd_keys" ] && [ "$__pd_time" -lt "$__pd_patient" ]; do
+    __pd_clock
 done
-for __pd_file in $__pd_found; do
-    __pd_pid=${__pd_file#/proc/}
-    echo "left ${__pd_pid%/environ}"
+case $__pd_signal in
+    KILL)
+        __pd_frozen=' '
+        while [ -n "$__pd_keys" ]; do
+            # First all of them are stopped, so that none can outrun this by forking, and parents live as long as they
+            # are looked for.
+            __pd_more=1
+            while [ -n "$__pd_more" ]; do
+                __pd_more=
+                for __pd_key in $__pd_keys; do
+                    case $__pd_frozen$__pd_denied in
+                        *" $__pd_key "*) continue ;;
+                    esac
+                    __pd_frozen="$__pd_frozen$__pd_key " __pd_more=1
+                    __pd_send STOP "$__pd_key"
+                done
+                [ -n "$__pd_more" ] && __pd_look
+                __pd_clock
+                [ "$__pd_time" -lt "$__pd_end" ] || break
+            done
+            for __pd_key in $__pd_keys; do
+                __pd_send KILL "$__pd_key" && __pd_say "$__pd_key"
+            done
+            __pd_settle 30
+            __pd_look
+            __pd_lives $__pd_keys || break
+            [ "$__pd_time" -lt "$__pd_end" ] || break
+        done ;;
+    *)
+        __pd_more=1
+        while [ -n "$__pd_more" ] && [ "$__pd_time" -lt "$__pd_end" ]; do
+            __pd_more=
+            for __pd_key in $__pd_keys; do
+                case $__pd_sent$__pd_denied in
+                    *" $__pd_key "*) continue ;;
+                esac
+                __pd_more=1
+                if __pd_send "$__pd_signal" "$__pd_key"; then
+                    __pd_sent="$__pd_sent$__pd_key "
+                    __pd_say "$__pd_key"
+                fi
+            done
+            [ -n "$__pd_more" ] && __pd_look
+            __pd_clock
+        done
+        __pd_settle "$4"
+        __pd_look ;;
+esac
+for __pd_key in $__pd_all; do
+    __pd_stat "${__pd_key%:*}" && [ "$__pd_start" = "${__pd_key#*:}" ] || continue
+    echo "left $__pd_key"
+    case $__pd_denied in
+        *" $__pd_key "*) __pd_hide "${__pd_key%:*}" ;;
+    esac
+done
+for __pd_user in $__pd_hidden; do
+    echo "hidden $__pd_user"
 done
 echo done

@@ -7,7 +7,11 @@ pub(crate) static WRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("
 /// Runs a command on a terminal.
 pub(crate) static TERMINAL: LazyLock<String> = LazyLock::new(|| strip(include_str!("terminal.sh")));
 /// Signals the processes of a command.
-pub(crate) static KILL: LazyLock<String> = LazyLock::new(|| strip(include_str!("kill.sh")));
+pub(crate) static KILL: LazyLock<String> = LazyLock::new(|| strip(PROC) + &strip(include_str!("kill.sh")));
+/// Lists the processes of all commands.
+pub(crate) static LIST: LazyLock<String> = LazyLock::new(|| strip(PROC) + &strip(include_str!("list.sh")));
+/// What the two that look through `/proc` have in common.
+const PROC: &str = include_str!("proc.sh");
 
 fn strip(script: &str) -> String {
     let lines = script

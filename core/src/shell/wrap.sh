@@ -64,6 +64,8 @@ case $__pd_form$__pd_code in
         __pd_code=${__pd_why:-$__pd_code} ;;
 esac
 __pd_say "$__pd_code"
+# Input that nobody takes would hold up Podman, and with it the output that waits there.
+[ "/proc/$$/fd/0" -ef /dev/null ] || cat >/dev/null 2>&1
 # A child in the background that still has our output would lose it, on Podman, with the end of its supervisor.
 __pd_held() {
     for __pd_process in /proc/[0-9]*; do

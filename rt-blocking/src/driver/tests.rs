@@ -9,6 +9,8 @@ use pocket_dock_core::Slot;
 
 use super::*;
 
+mod woken;
+
 const LONG: Duration = Duration::from_secs(60);
 
 /// An operation made of a closure.

@@ -22,7 +22,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Error, Host as _, Op};
+use pocket_dock_core::{Error, ExecStream, Host as _, Op};
 
 pub use host::ToldHost;
 pub use model::{Event, Exchange, Input, Question, Recording, What};
@@ -30,7 +30,7 @@ pub use session::record_all;
 
 use crate::lab::{Peer, RunningEngine};
 use crate::scripted::{Scripted, Split};
-use crate::suite::{Adapter, Bench, Case, Failure, Verdict};
+use crate::suite::{Adapter, Bench, Case, Failure, Item, Verdict};
 use live::{Listening, Live, Log};
 use play::Playing;
 use shelf::Shelf;
@@ -71,6 +71,15 @@ impl Adapter for Recorded {
 
     fn wait_for_polls<O: Op>(&self, call: Result<O::Output, Error>, _: usize) -> Option<Result<O::Output, Error>> {
         Some(call)
+    }
+
+    fn wait_for_time<O: Op>(&self, call: Result<O::Output, Error>, _: Duration) -> Option<Result<O::Output, Error>> {
+        Some(call)
+    }
+
+    fn items(&self, mut stream: ExecStream<Scripted>) -> (ExecStream<Scripted>, Vec<Item>) {
+        let items = stream.by_ref().collect();
+        (stream, items)
     }
 
     fn now(&self) -> Instant {

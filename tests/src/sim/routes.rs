@@ -153,6 +153,13 @@ impl Engine {
             ("exec", _) => self.improper(&format!("Container {id} is not running")),
             ("start", State::Running) => writer.empty(304),
             ("start", State::Created | State::Exited(_)) => {
+                if is_unknown(&container.user) {
+                    let message = format!(
+                        "unable to find user {}: no matching entries in passwd file",
+                        container.user
+                    );
+                    return Answer(self.refuse(500, [&message, &message], "no matching entries in passwd file"));
+                }
                 let small = (1..6 << 20).contains(&container.memory);
                 if main == Main::Missing || small {
                     let why = if small {
@@ -167,6 +174,19 @@ impl Engine {
                 container.state = State::Running;
                 if container.stdin_ended && main == Main::Leash {
                     container.end(0, now);
+                }
+                writer.empty(204)
+            }
+            ("stop", State::Paused) if !writer.is_docker() => {
+                let message = "container is running or paused, refusing to clean up";
+                self.refuse(500, ["", message], "container state improper")
+            }
+            // Docker's goes on for it; Podman's signal waits, and the one that does not spoils the exit code.
+            ("kill", State::Paused) if !writer.is_docker() => {
+                if request.query("signal") == Some("SIGKILL") {
+                    container.end(-1, now);
+                    self.advance(now);
+                    return Answer(self.refuse(500, ["", "timed out waiting for file"], "timed out waiting for file"));
                 }
                 writer.empty(204)
             }

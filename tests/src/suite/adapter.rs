@@ -3,10 +3,13 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Error, Op, Runtime};
+use pocket_dock_core::{Error, ExecStream, Op, Runtime, StreamChunk};
 
 /// A call of a runtime, begun: its result where calls block, else a future of it.
 pub type Call<A, O> = <<A as Adapter>::Runtime as Runtime>::Returns<O>;
+
+/// What a stream gives.
+pub type Item = Result<StreamChunk, Error>;
 
 /// A runtime, and a way to wait for its calls on a thread that may block.
 pub trait Adapter: Clone + Debug + Send + Sync + 'static {
@@ -28,6 +31,13 @@ pub trait Adapter: Clone + Debug + Send + Sync + 'static {
     /// Polls a call so many times at most, each time that it was woken, and drops it then. `None`: it had not ended. Where
     /// calls block, each has ended.
     fn wait_for_polls<O: Op>(&self, call: Call<Self, O>, polls: usize) -> Option<Result<O::Output, Error>>;
+
+    /// Polls a call for so long at most, and drops it then. `None`: it had not ended. Where calls block, each has ended.
+    fn wait_for_time<O: Op>(&self, call: Call<Self, O>, time: Duration) -> Option<Result<O::Output, Error>>;
+
+    /// All that is left of a stream, as the language has it: by `Iterator` where calls block, else by
+    /// `futures_core::Stream`.
+    fn items(&self, stream: ExecStream<Self::Runtime>) -> (ExecStream<Self::Runtime>, Vec<Item>);
 
     /// What a clock shows.
     fn now(&self) -> Instant {
@@ -66,5 +76,14 @@ impl Adapter for Blocking {
 
     fn wait_for_polls<O: Op>(&self, call: Result<O::Output, Error>, _: usize) -> Option<Result<O::Output, Error>> {
         Some(call)
+    }
+
+    fn wait_for_time<O: Op>(&self, call: Result<O::Output, Error>, _: Duration) -> Option<Result<O::Output, Error>> {
+        Some(call)
+    }
+
+    fn items(&self, mut stream: ExecStream<Self::Runtime>) -> (ExecStream<Self::Runtime>, Vec<Item>) {
+        let items = stream.by_ref().collect();
+        (stream, items)
     }
 }

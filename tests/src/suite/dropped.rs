@@ -55,6 +55,7 @@ pub(super) fn a_dropped_run_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> V
     Err(format!("it did not end in {MOST} polls").into())
 }
 
+<<<<<<< HEAD
 pub(super) fn a_dropped_spawn_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
     for polls in 0..MOST {
@@ -72,6 +73,30 @@ pub(super) fn a_dropped_spawn_leaves_no_process<A: Adapter>(bench: &Bench<A>) ->
         }
     }
     Err(format!("it did not end in {MOST} polls").into())
+=======
+/// The call that begins a stream has few polls of its own, and much that goes on beside it: it is dropped at moments too.
+pub(super) fn a_dropped_stream_call_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let command = |mark| format!("sleep {mark} & (sleep {mark} &); setsid sleep {mark} & echo a; sleep {mark}");
+    for number in 0..30 {
+        let mark = 8000 + number;
+        let call = sandbox.stream(command(mark));
+        let ended = match number {
+            0..3 => bench.adapter.wait_for_polls(call, number),
+            // 0.3 ms, and so on to 60 ms.
+            _ => {
+                let moment =
+                    Duration::from_micros(300 * 6_u64.pow(u32::try_from(number - 3)? / 9) * (number as u64 % 9 + 1));
+                bench.adapter.wait_for_time(call, moment)
+            }
+        };
+        drop(ended.transpose()?);
+        cleaned_up()?;
+        let left = processes(bench, &sandbox, mark)?;
+        same(&format!("processes left of call {number}"), left, String::new())?;
+    }
+    Ok(bench.wait(sandbox.shutdown())?)
+>>>>>>> live
 }
 
 /// The processes that have this word in their command line, but not the one that looks.

@@ -5,10 +5,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Error, Op};
+use pocket_dock_core::{Error, ExecStream, Op};
 
-use super::adapter::{Adapter, Call};
+use super::adapter::{Adapter, Call, Item};
 
 /// A runtime whose calls are futures.
 pub trait Executor: Adapter {
@@ -110,6 +111,19 @@ macro_rules! executor {
                     left: polls,
                 })
             }
+
+            fn wait_for_time<O: Op>(&self, call: Call<Self, O>, time: Duration) -> Option<Result<O::Output, Error>> {
+                let until = Instant::now() + time;
+                self.run(Timed {
+                    call: Some(call),
+                    until,
+                    armed: false,
+                })
+            }
+
+            fn items(&self, stream: ExecStream<$type>) -> (ExecStream<$type>, Vec<Item>) {
+                self.run(Collected(Some(stream), Vec::new()))
+            }
         }
 
         impl Executor for $executor {
@@ -154,6 +168,61 @@ impl<F: Future + Unpin> Future for Limited<F> {
         }
         *call = None;
         Poll::Ready(None)
+    }
+}
+
+/// Drops its future at a moment.
+struct Timed<F> {
+    call: Option<F>,
+    until: Instant,
+    /// Whether it will be woken at that moment.
+    armed: bool,
+}
+
+impl<F: Future + Unpin> Future for Timed<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { call, until, armed } = &mut *self;
+        if let Some(future) = call.as_mut().filter(|_| Instant::now() < *until)
+            && let Poll::Ready(output) = Pin::new(future).poll(cx)
+        {
+            return Poll::Ready(Some(output));
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            *call = None;
+            return Poll::Ready(None);
+        }
+        if !std::mem::replace(armed, true) {
+            let waker = cx.waker().clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(left);
+                waker.wake();
+            });
+        }
+        Poll::Pending
+    }
+}
+
+/// All items of a stream.
+struct Collected<S>(Option<S>, Vec<Item>);
+
+impl<S: futures_core::Stream<Item = Item> + Unpin> Future for Collected<S> {
+    type Output = (S, Vec<Item>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self(stream, items) = &mut *self;
+        while let Some(next) = stream.as_mut().map(|stream| Pin::new(stream).poll_next(cx)) {
+            match std::task::ready!(next) {
+                Some(item) => items.push(item),
+                None => break,
+            }
+        }
+        let items = std::mem::take(items);
+        stream
+            .take()
+            .map_or(Poll::Pending, |stream| Poll::Ready((stream, items)))
     }
 }
 

@@ -9,7 +9,13 @@ mod endings;
 mod executors;
 mod faults;
 mod processes;
+mod reading;
+mod stream_ends;
+mod stream_input;
+mod stream_limits;
 mod streams;
+mod terminals;
+mod truths;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -19,7 +25,7 @@ use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Run
 use crate::lab::{self, Peer};
 use crate::recorded;
 
-pub use adapter::{Adapter, Blocking, Call};
+pub use adapter::{Adapter, Blocking, Call, Item};
 pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
 
 /// Why a case failed.
@@ -106,6 +112,11 @@ cases! {
         dropped::a_dropped_run_leaves_no_process,
         dropped::a_dropped_shutdown_goes_on,
         dropped::a_dropped_question_changes_nothing,
+        truths::a_user_that_is_not_in_the_image,
+        truths::a_paused_one_goes_on_for_its_end,
+        truths::a_paused_one_is_shut_down,
+        truths::one_that_is_gone_is_not_waited_for,
+        truths::a_build_that_fails_shows_its_log,
     ],
     // What runs beside calls.
     live: [
@@ -130,6 +141,53 @@ cases! {
         endings::processes_end_before_a_restart,
         endings::processes_do_not_wait_for_the_grace,
         dropped::a_dropped_spawn_leaves_no_process,
+        streams::ten_thousand_lines_on_both_streams,
+        streams::ten_thousand_whole_lines,
+        streams::lines_are_whole_across_frames,
+        streams::a_character_split_over_frames_is_whole,
+        streams::binary_output_is_exact,
+        streams::the_result_comes_after_the_end,
+        streams::the_result_needs_no_reader,
+        streams::dropped_reads_lose_nothing,
+        streams::it_is_what_the_language_iterates,
+        streams::several_streams_of_one_container,
+        stream_input::input_given_at_once,
+        stream_input::input_written_while_it_runs,
+        stream_input::the_end_of_the_input_alone,
+        stream_input::eight_mebibytes_through_a_command,
+        stream_input::a_writer_waits_for_the_command,
+        stream_input::a_dropped_write_wrote_nothing,
+        stream_input::a_command_ends_before_its_input,
+        stream_limits::a_slow_reader_holds_the_command_up,
+        stream_limits::a_stream_times_out,
+        stream_limits::a_stream_with_a_limit,
+        stream_limits::a_streams_background_child_is_not_waited_for,
+        stream_limits::a_stream_that_cannot_begin,
+        stream_limits::a_stream_without_a_shell,
+        dropped::a_dropped_stream_call_leaves_no_process,
+        stream_ends::a_dropped_stream_leaves_no_process,
+        stream_ends::a_dropped_stream_that_is_held_up_leaves_no_process,
+        stream_ends::a_stream_is_killed,
+        stream_ends::a_stream_is_told_to_end,
+        stream_ends::a_stream_is_killed_while_output_waits,
+        stream_ends::a_shutdown_ends_a_stream_that_is_held_up,
+        stream_ends::a_drop_ends_a_stream_that_is_held_up,
+        stream_ends::a_stop_ends_a_stream_that_is_held_up,
+        stream_ends::a_restart_ends_a_stream_that_is_held_up,
+        stream_ends::a_kill_ends_a_stream_that_is_held_up,
+        stream_ends::a_stream_of_a_container_that_is_removed,
+        stream_ends::a_pause_loses_nothing,
+        terminals::a_terminal_has_one_raw_stream,
+        terminals::a_run_on_a_terminal,
+        terminals::the_size_is_right_from_the_start,
+        terminals::a_terminal_is_resized,
+        terminals::sizes_that_cannot_be,
+        terminals::input_on_a_terminal,
+        terminals::an_interactive_shell,
+        terminals::a_terminal_times_out,
+        terminals::python_sees_a_terminal,
+        terminals::a_terminal_without_a_shell,
+        terminals::a_terminal_that_cannot_begin,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
@@ -149,7 +207,12 @@ pub const RUNTIMES: [&str; 6] = ["blocking", "tokio", "tokio-mt", "smol", "async
 /// on a Docker and a Podman.
 #[must_use]
 pub fn is_covered(runtime: &str, engine: &str) -> bool {
-    matches!(runtime, "blocking" | "tokio") || matches!(engine, "docker-28" | "podman-5.8")
+    match engine {
+        "docker-20" | "podman-4" => matches!(runtime, "blocking" | "tokio"),
+        "docker-26" | "podman-5.4" => matches!(runtime, "tokio-mt" | "smol"),
+        "docker-28" => matches!(runtime, "blocking" | "async-std"),
+        _ => matches!(runtime, "tokio" | "async-std"),
+    }
 }
 
 /// One engine, to be tried on one runtime.

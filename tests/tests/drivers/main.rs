@@ -1,4 +1,8 @@
-//! The async drivers on real sockets and real executors, without an engine: what each of them must do, once for all.
+//! The drivers on real sockets and real executors, without an engine: what each of them must do, once for all.
 
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod common;

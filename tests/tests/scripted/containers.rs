@@ -1,8 +1,12 @@
 //! Engines and containers: what they are, how they begin and how they end.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use pocket_dock_core::{ContainerError, ContainerSpec, Engine, EngineKind, Error, ImageError, Options, Signal};
+use pocket_dock_core::{
+    ContainerError, ContainerSpec, Endpoint, Engine, EngineKind, Error, ImageError, Options, Signal,
+};
+use pocket_dock_tests::scripted::{Connection, FakeHost, Peer, Scripted, Split};
 use pocket_dock_tests::sim::Reply;
 
 use crate::world::everywhere;
@@ -174,6 +178,123 @@ fn one_that_has_ended_is_not_waited_for() {
         let error = container.wait().unwrap_err();
         assert!(matches!(error, Error::Deadline { .. }), "{}: {error}", world.at);
         container.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn a_user_that_is_not_in_the_image_is_named() {
+    everywhere(|world| {
+        let spec = ContainerSpec::new("busybox").user("stranger");
+        let error = world.engine.create(spec).unwrap_err();
+        let named = matches!(&error, Error::Container(ContainerError::NoUser { user, message }) if user == "stranger" && message.contains("passwd"));
+        assert!(named, "{}: {error}", world.at);
+    });
+}
+
+/// What a runtime without I/O says of every socket.
+#[derive(Debug)]
+struct WithoutIo;
+
+impl Peer for WithoutIo {
+    fn connect(&mut self, _: &Endpoint, _: Duration) -> Result<Box<dyn Connection>, ErrorKind> {
+        Err(ErrorKind::Unsupported)
+    }
+}
+
+#[test]
+fn a_runtime_without_io_is_no_settings_fault() {
+    let hosts = [
+        FakeHost::default(),
+        FakeHost::default().with_variable("DOCKER_HOST", "unix:///run/engine.sock"),
+    ];
+    for host in hosts {
+        let runtime = Scripted::with_host(WithoutIo, Split::Whole, host);
+        let error = Engine::connect_with(runtime, Options::new()).unwrap_err();
+        let told =
+            matches!(&error, Error::Misuse(text) if text.contains("enable_all") && !text.contains("DOCKER_HOST"));
+        assert!(told, "{error}");
+    }
+}
+
+#[test]
+fn an_end_that_the_engine_loses_is_seen_all_the_same() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    everywhere(|world| {
+        for auto_remove in [false, true] {
+            let spec = ContainerSpec::new("busybox").auto_remove(auto_remove);
+            let container = world.engine.create(spec).unwrap();
+            // It is killed long after this call has given up, in the middle of the wait.
+            let kill = Reply::DoneAfter(Duration::from_secs(95));
+            world.sim.reply("POST", "/kill", kill);
+            container.kill(Signal::Kill).unwrap_err();
+            let head = Reply::Open(HEAD.as_bytes().to_vec());
+            world.sim.reply("POST", "/wait", head);
+            let before = world.runtime.elapsed();
+            let ended = container.wait();
+            let took = world.runtime.elapsed() - before;
+            assert!(took > Duration::from_secs(30), "{}: {took:?}", world.at);
+            assert!(took < Duration::from_secs(50), "{}: {took:?}", world.at);
+            if auto_remove {
+                let gone = matches!(&ended, Err(Error::Container(ContainerError::Gone { .. })));
+                assert!(gone, "{}: {ended:?}", world.at);
+            } else {
+                assert_eq!(ended, Ok(137), "{}", world.at);
+            }
+            container.shutdown().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_paused_one_goes_on_for_its_end() {
+    everywhere(|world| {
+        let spec = || ContainerSpec::new("busybox").auto_remove(false);
+        let container = world.engine.create(spec()).unwrap();
+        container.pause().unwrap();
+        container.start().unwrap();
+        assert!(!container.inspect().unwrap().paused, "{}", world.at);
+        assert!(container.run("true").unwrap().success(), "{}", world.at);
+        container.pause().unwrap();
+        container.stop().unwrap();
+        assert_eq!(container.inspect().unwrap().exit_code, Some(0), "{}", world.at);
+        container.shutdown().unwrap();
+
+        for (signal, code) in [(Signal::Term, 0), (Signal::Kill, 137)] {
+            let container = world.engine.create(spec()).unwrap();
+            container.pause().unwrap();
+            container.kill(signal).unwrap();
+            assert_eq!(container.inspect().unwrap().exit_code, Some(code), "{}", world.at);
+            container.shutdown().unwrap();
+        }
+
+        let stubborn = || {
+            ContainerSpec::new("busybox")
+                .command(["sleep", "inf"])
+                .grace(Duration::from_secs(4))
+        };
+        let container = world.engine.create(stubborn().auto_remove(false)).unwrap();
+        container.pause().unwrap();
+        container.restart().unwrap();
+        assert_eq!(container.inspect().unwrap().status, "running", "{}", world.at);
+        container.shutdown_force().unwrap();
+
+        // Its grace is its own also where it is paused.
+        for force in [false, true] {
+            let container = world.engine.create(stubborn()).unwrap();
+            container.pause().unwrap();
+            let before = world.runtime.elapsed();
+            if force {
+                container.shutdown_force().unwrap();
+            } else {
+                container.shutdown().unwrap();
+            }
+            let took = world.runtime.elapsed() - before;
+            assert_eq!(took < Duration::from_secs(4), force, "{}: {took:?}", world.at);
+            assert!(took < Duration::from_secs(5), "{}: {took:?}", world.at);
+        }
+        let container = world.container();
+        container.pause().unwrap();
+        drop(container);
     });
 }
 

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod abandoned;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod containers;
+#[cfg(test)]
+mod progress;
 #[cfg(test)]
 mod undone;
 #[cfg(test)]

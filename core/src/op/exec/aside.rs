@@ -11,7 +11,7 @@ use super::super::call::Answer;
 use super::after::{self, Asking};
 use super::{Exec, Next, PATIENCE, QUIET, State, verdict};
 use crate::engine_api::{exec, json};
-use crate::error::{Error, SocketError};
+use crate::error::{Error, ExecError, SocketError};
 use crate::link::Link;
 use crate::stream::{Channel, Demux};
 
@@ -117,7 +117,11 @@ impl Exec {
             self.marks.push(frame, !self.is_unmarked());
             if let Some(code) = self.marks.code() {
                 link.hang_up();
-                let code = verdict::of_marks(&self.command, &code)?;
+                let code = match verdict::of_marks(&self.command, &code) {
+                    // No supervisor of ours says so, and the command may run.
+                    Err(error @ Error::Exec(ExecError::Lost { .. })) => return self.give_up(now, link, error),
+                    code => code?,
+                };
                 return Ok(Next::To(State::Exited(code, self.ran(now))));
             }
         } else if eof {

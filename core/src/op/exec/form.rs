@@ -7,6 +7,9 @@ use crate::engine_api::exec::{self, Exec};
 use crate::error::Error;
 use crate::shell;
 
+/// No program wants these in this order, and no user types them.
+const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-_,ctrl-^,ctrl-_,ctrl-@,ctrl-@,ctrl-^";
+
 /// A command as the supervisor takes it.
 pub(super) struct Form<'a> {
     pub(super) name: &'static str,
@@ -67,12 +70,13 @@ pub(super) fn goes_directly(command: &Command) -> bool {
     }
 }
 
-/// The call that makes the exec. `id`: its mark.
+/// The call that makes the exec. `id`, `mark`: as [`super::Exec::new`] takes them.
 pub(super) fn create(
     target: &Target,
     container: &str,
     command: &Command,
     id: &str,
+    mark: &str,
     direct: bool,
 ) -> Result<Call, Error> {
     let Form {
@@ -96,7 +100,7 @@ pub(super) fn create(
         cmd.splice(0..0, head);
     } else {
         let dir = command.workdir.as_deref().unwrap_or_default();
-        let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", id, dir, name].map(str::to_owned);
+        let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", mark, dir, name].map(str::to_owned);
         cmd.splice(0..0, head);
     }
     let attach_stdin = command.stdin.is_some() || command.keep_stdin_open || command.tty.is_some();
@@ -109,6 +113,7 @@ pub(super) fn create(
         env,
         user: command.user.clone(),
         working_dir,
+        detach_keys: command.tty.map(|_| DETACH_KEYS),
     };
     Ok(Call::new("create exec", target, &exec::create(container, &exec)?))
 }

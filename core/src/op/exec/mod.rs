@@ -78,6 +78,7 @@ pub(crate) struct Exec {
     place: Place,
     command: Command,
     id: String,
+    mark: String,
     exec: String,
     direct: bool,
     /// Whether it is certain that the command runs, as far as its marks do not tell.
@@ -119,14 +120,16 @@ enum Next {
 }
 
 impl Exec {
-    /// `id`: 32 lower-case hex digits that the container cannot guess.
-    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String) -> Self {
+    /// `id`: what its processes are found by, in their environment. `mark`: what its supervisor marks its end with. Each
+    /// is 32 lower-case hex digits that the container cannot guess, and neither tells the other.
+    pub(crate) fn new(target: &Target, place: Place, command: Command, id: String, mark: String) -> Self {
         Self {
             target: target.clone(),
             place,
             command,
-            marks: Marks::new(&id),
+            marks: Marks::new(&mark),
             id,
+            mark,
             exec: String::new(),
             direct: false,
             begun: false,
@@ -228,7 +231,15 @@ impl Exec {
     }
 
     fn create(&self) -> Result<State, Error> {
-        form::create(&self.target, &self.place.id, &self.command, &self.id, self.direct).map(State::Create)
+        form::create(
+            &self.target,
+            &self.place.id,
+            &self.command,
+            &self.id,
+            &self.mark,
+            self.direct,
+        )
+        .map(State::Create)
     }
 
     /// The head of the start was read: only now may input be sent.

@@ -32,8 +32,8 @@ pub(super) fn unknown(answer: &Answer, subject: &Subject) -> Error {
 
 /// What the code in both marks means.
 pub(super) fn of_marks(command: &Command, code: &str) -> Result<i32, Error> {
-    if let Ok(code) = code.parse() {
-        return Ok(code);
+    if let Ok(code) = code.parse::<u8>() {
+        return Ok(code.into());
     }
     let program = form::program(command);
     Err(match code {
@@ -103,7 +103,7 @@ impl Said<'_> {
             return Err(not_started(command, &lower, message));
         }
         if failed {
-            return Err(ExecError::StartFailed { message }.into());
+            return Err(start_failed(message));
         }
         if self.tty {
             return Ok(match code {
@@ -177,11 +177,18 @@ impl Exec {
             Verdict::Doubtful(otherwise) => State::Look(Looking::new(&self.target, &self.place, otherwise)?),
             Verdict::Directly => {
                 self.direct = true;
-                self.marks = Marks::new(&self.id);
+                self.marks = Marks::new(&self.mark);
                 self.create()?
             }
         }))
     }
+}
+
+fn start_failed(message: String) -> Error {
+    if refusal::is_at_limit(&message.to_ascii_lowercase()) {
+        return ExecError::AtLimit { message }.into();
+    }
+    ExecError::StartFailed { message }.into()
 }
 
 fn not_started(command: &Command, lower: &str, message: String) -> Error {
@@ -195,5 +202,5 @@ fn not_started(command: &Command, lower: &str, message: String) -> Error {
     if lower.contains("permission denied") || lower.contains("is a directory") {
         return ExecError::NotExecutable { program }.into();
     }
-    ExecError::StartFailed { message }.into()
+    start_failed(message)
 }

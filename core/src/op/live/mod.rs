@@ -34,5 +34,5 @@ pub(crate) use shared::{Live, Wish};
 pub(crate) use sink::{Queue, Sink};
 pub use start::Start;
 pub use take::{Next, NextLine, NextText, StreamLine, TextChunk};
-pub(crate) use take::{Reader, SharedViews};
+pub(crate) use take::{Reader, SharedViews, Views};
 pub use write::Write;

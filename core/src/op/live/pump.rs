@@ -35,8 +35,10 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
-    pub(crate) fn new(live: &Arc<Live>, command: Command) -> Self {
-        let exec = Exec::new(&live.target, live.place.clone(), command, live.origin.process.clone());
+    /// `mark`: as [`Exec::new`] takes it.
+    pub(crate) fn new(live: &Arc<Live>, command: Command, mark: String) -> Self {
+        let id = live.origin.process.clone();
+        let exec = Exec::new(&live.target, live.place.clone(), command, id, mark);
         Self {
             live: Arc::clone(live),
             exec,

@@ -33,7 +33,7 @@ pub struct TextChunk {
 }
 
 /// What one stream's readers have begun and not ended: it stays with the stream when one of them is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Views {
     /// What was taken and not seen whole.
     current: Option<Frame>,
@@ -43,13 +43,28 @@ pub(crate) struct Views {
     told: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct View {
     lines: Lines,
     decoder: TextDecoder,
 }
 
 impl Views {
+    /// A terminal ends lines with a carriage return too; elsewhere, that is the program's.
+    pub(crate) fn new(terminal: bool) -> Self {
+        let lines = || if terminal { Lines::new().crlf() } else { Lines::new() };
+        let view = || View {
+            lines: lines(),
+            decoder: TextDecoder::default(),
+        };
+        Self {
+            current: None,
+            stdout: view(),
+            stderr: view(),
+            told: false,
+        }
+    }
+
     fn of(&mut self, channel: Channel) -> &mut View {
         match channel {
             Channel::Stdout => &mut self.stdout,

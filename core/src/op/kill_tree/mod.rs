@@ -1,0 +1,207 @@
+//! Signals every process of a command, by the mark in their environment and by who descends from whom.
+//!
+//! The engine has no call for it, and the pid it tells is of another namespace, so a short exec inside the container
+//! looks through `/proc`. Without special capabilities the environment of a process is shown to its own user only, so it
+//! looks first as the user whom the command ran as, then as each user of whom there are processes that it could not look
+//! at, or signal. A privileged exec would see all at once, and would hand the host to whoever replaced the shell.
+//!
+//! ```text
+//! Begin ──► Looking(first user) ──► Looking(another) ──► … ──► Done
+//! ```
+//! What a later look cannot find out adds nothing to the report and takes nothing away.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::script::{Said, Script};
+use super::{Op, Step, after_the_end};
+use crate::engine_api::Target;
+use crate::error::Error;
+use crate::link::Link;
+use crate::shell;
+use crate::signal::Signal;
+
+mod report;
+pub use report::KillReport;
+pub(super) use report::user;
+use report::{Pass, Process};
+
+/// For all of it.
+const LIMIT: Duration = Duration::from_secs(15);
+/// As how many users it looks, at most.
+pub(super) const USERS: usize = 8;
+/// How long a command is waited for that may not have been started yet, in hundredths of a second.
+const PATIENCE: &str = "200";
+/// How long the signalled may take to end, in hundredths of a second.
+const WAIT: &str = "30";
+/// How many processes a later look is told of, at most: arguments are limited.
+const TOLD: usize = 2000;
+
+/// Signals every process of a command.
+#[derive(Debug)]
+pub(crate) struct KillTree {
+    target: Target,
+    container: String,
+    id: String,
+    signal: Signal,
+    patient: bool,
+    /// As whom it has not looked yet.
+    users: Vec<Option<String>>,
+    /// As whom it has looked, or does.
+    seen: Vec<String>,
+    script: Option<Script>,
+    deadline: Option<Instant>,
+    signalled: BTreeSet<Process>,
+    left: BTreeSet<Process>,
+    passes: usize,
+    unknown: Option<String>,
+}
+
+impl KillTree {
+    /// `user`: whom the command ran as, if not the container's own. `patient`: the command may not have been started
+    /// yet; looks for two seconds before it believes that nothing is there.
+    pub(crate) fn new(
+        target: &Target,
+        container: &str,
+        id: &str,
+        user: Option<&str>,
+        signal: Signal,
+        patient: bool,
+    ) -> Result<Self, Error> {
+        crate::engine_api::exec::create(container, &crate::engine_api::exec::Exec::default())?;
+        Ok(Self {
+            target: target.clone(),
+            container: container.to_owned(),
+            id: id.to_owned(),
+            signal,
+            patient,
+            users: vec![user.map(str::to_owned)],
+            seen: Vec::new(),
+            script: None,
+            deadline: None,
+            signalled: BTreeSet::new(),
+            left: BTreeSet::new(),
+            passes: 0,
+            unknown: None,
+        })
+    }
+
+    /// The next look, if there is to be one.
+    fn next(&mut self, deadline: Instant) -> Option<Script> {
+        let user = loop {
+            match self.users.pop()? {
+                Some(user) if self.seen.contains(&user) => {}
+                user => break user,
+            }
+        };
+        self.seen.extend(user.clone());
+        self.passes += 1;
+        let told = |sent: bool| {
+            let those = self.left.iter().filter(|one| self.signalled.contains(one) == sent);
+            let words: Vec<String> = those.take(TOLD).map(ToString::to_string).collect();
+            words.join(" ")
+        };
+        let patience = if self.patient && self.passes == 1 {
+            PATIENCE
+        } else {
+            "0"
+        };
+        // These end nothing as a rule, and all would be waited for in vain.
+        let wait = match self.signal {
+            Signal::Stop | Signal::Cont | Signal::Winch => "0",
+            _ => WAIT,
+        };
+        let signal = self.signal.name().trim_start_matches("SIG");
+        let words: [&str; 7] = [
+            &shell::KILL,
+            &self.id,
+            signal,
+            patience,
+            wait,
+            &told(true),
+            &told(false),
+        ];
+        let words = words.map(str::to_owned);
+        Some(Script::new(
+            &self.target,
+            &self.container,
+            words,
+            user.as_deref(),
+            deadline,
+        ))
+    }
+
+    fn add(&mut self, said: &Said) {
+        let pass = Pass::read(&said.text);
+        let (begun, told) = (pass.user.is_some(), self.left.len() <= TOLD);
+        self.seen.extend(pass.user);
+        self.signalled.extend(pass.signalled);
+        if pass.done && told {
+            self.left = pass.left; // it was told of all, and looked after them
+        } else {
+            self.left.extend(pass.left);
+        }
+        let fresh = pass.hidden.into_iter().filter(|user| !self.seen.contains(user));
+        let room = USERS.saturating_sub(self.passes + self.users.len());
+        self.users.extend(fresh.take(room).map(Some));
+        if !pass.done {
+            let words = format!("{}{}", if begun { "" } else { &said.text }, said.words);
+            let words: String = words.trim().chars().take(500).collect();
+            self.not_known(if words.is_empty() {
+                "the search was broken off".to_owned()
+            } else {
+                words
+            });
+        }
+    }
+
+    fn not_known(&mut self, why: String) {
+        self.unknown.get_or_insert(why);
+    }
+
+    fn report(&mut self) -> KillReport {
+        let pids = |those: &BTreeSet<Process>| {
+            let mut pids: Vec<u32> = those.iter().map(|one| one.pid).collect();
+            pids.dedup();
+            pids
+        };
+        KillReport {
+            signalled: pids(&self.signalled),
+            survivors: pids(&self.left),
+            unknown: self.unknown.take(),
+        }
+    }
+}
+
+impl Op for KillTree {
+    type Output = KillReport;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<KillReport>, Error> {
+        let deadline = *self.deadline.get_or_insert(now + LIMIT);
+        loop {
+            let Some(script) = &mut self.script else {
+                match self.next(deadline) {
+                    Some(script) => self.script = Some(script),
+                    None if self.passes == 0 => return Err(after_the_end()),
+                    None => return Ok(Step::Done(self.report())),
+                }
+                continue;
+            };
+            match script.poll(now, link) {
+                Ok(Step::Need(need)) => return Ok(need.into()),
+                Ok(Step::Done(said)) => self.add(&said),
+                Err(error) if self.passes == 1 => return Err(error),
+                // There was a user whose processes could not be seen, and cannot.
+                Err(error) => {
+                    link.hang_up();
+                    self.not_known(error.to_string());
+                }
+            }
+            self.script = None;
+        }
+    }
+
+    fn abandon(&mut self) -> bool {
+        true
+    }
+}
