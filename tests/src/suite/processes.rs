@@ -251,12 +251,14 @@ pub(super) fn input_of_a_process<A: Adapter>(bench: &Bench<A>) -> Verdict {
 
 pub(super) fn a_hundred_processes_at_once<A: Adapter>(bench: &Bench<A>) -> Verdict {
     const COUNT: usize = 100;
+    const AT_ONCE: usize = 4;
     let sandbox = bench.sandbox()?;
     let made = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         let (made, sandbox) = (&made, &sandbox);
+        // Podman loses its way when it is asked too much at a time.
         let work = move |first: usize| -> Verdict {
-            for number in (first..COUNT).step_by(8) {
+            for number in (first..COUNT).step_by(AT_ONCE) {
                 let line = format!(
                     "echo {number}; until [ -e /tmp/go ]; do sleep 1; done; echo {number} >&2; exit {}",
                     number % 7
@@ -266,7 +268,7 @@ pub(super) fn a_hundred_processes_at_once<A: Adapter>(bench: &Bench<A>) -> Verdi
             }
             Ok(())
         };
-        let threads: Vec<_> = (0..8).map(|first| scope.spawn(move || work(first))).collect();
+        let threads: Vec<_> = (0..AT_ONCE).map(|first| scope.spawn(move || work(first))).collect();
         threads
             .into_iter()
             .try_for_each(|thread| thread.join().map_err(|_| Failure::from("a thread panicked"))?)
