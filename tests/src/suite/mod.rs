@@ -1,6 +1,7 @@
 //! The conformance suite: what every engine must give, through the public API.
 
 mod adapter;
+mod callbacks;
 mod clients;
 mod commands;
 mod containers;
@@ -141,6 +142,14 @@ cases! {
         endings::processes_end_before_a_restart,
         endings::processes_do_not_wait_for_the_grace,
         dropped::a_dropped_spawn_leaves_no_process,
+        callbacks::callbacks_are_told_all,
+        callbacks::callbacks_come_at_any_time,
+        callbacks::callbacks_know_their_origin,
+        callbacks::a_callback_that_panics_stops_nothing,
+        callbacks::a_slow_callback_holds_up_no_other_container,
+        callbacks::a_slow_callback_loses_nothing,
+        callbacks::callbacks_are_told_of_a_containers_end,
+        callbacks::a_callback_may_call_its_container,
         streams::ten_thousand_lines_on_both_streams,
         streams::ten_thousand_whole_lines,
         streams::lines_are_whole_across_frames,
