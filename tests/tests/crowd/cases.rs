@@ -144,6 +144,9 @@ fn the_examples_run() {
             "tokio_many",
             "smol_hello",
             "smol_many",
+            "watch",
+            "tokio_watch",
+            "smol_watch",
         ];
         all.map(|example| (one, example))
     }) {

@@ -50,14 +50,17 @@ impl Watch {
         Self { due, last: None }
     }
 
-    /// The engine was asked about the exec.
-    pub(super) fn heard(&mut self, answer: &Answer, now: Instant) {
+    /// The engine was asked about the exec. Whether it runs: an engine that is still to start it knows no process of it.
+    pub(super) fn heard(&mut self, answer: &Answer, now: Instant) -> bool {
         let exec: Option<exec::Inspected> = json("inspect exec", &answer.body).ok();
-        let over = answer.is_success() && exec.is_some_and(|exec| !exec.running);
+        let exec = exec.filter(|_| answer.is_success());
+        let over = exec.as_ref().is_some_and(|exec| !exec.running);
         if over {
             self.last = Some(now + GRACE);
         }
-        self.due = now + if over { QUIET } else { EVERY };
+        let runs = exec.is_some_and(|exec| exec.running && exec.pid != 0);
+        self.due = now + if over || !runs { QUIET } else { EVERY };
+        runs
     }
 
     /// Something came.
@@ -113,8 +116,8 @@ impl Exec {
         if let Some(frame) = frame {
             stream.watch.printed(now);
             self.printed |= frame.channel == Channel::Stdout && self.command.tty.is_none();
-            self.begun |= self.is_unmarked();
             self.marks.push(frame, !self.is_unmarked());
+            self.begun |= self.marks.is_believed();
             if let Some(code) = self.marks.code() {
                 link.hang_up();
                 let code = match verdict::of_marks(&self.command, &code) {
@@ -131,7 +134,6 @@ impl Exec {
             return self.kill(now, link).map(Next::To);
         }
         if self.is_unmarked() && stream.watch.is_due(now) {
-            self.begun = true;
             if stream.watch.knows_the_end() {
                 return self.inquire(now, link); // something it left behind keeps the output open
             }

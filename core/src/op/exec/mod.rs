@@ -285,6 +285,7 @@ impl Exec {
     fn kill(&mut self, now: Instant, link: &mut Link) -> Result<State, Error> {
         link.hang_up(); // an unread stream would hold the engine up
         self.marks.finish();
+        self.marks.believe();
         // Engines say that they started a command before they did.
         let patient = !self.marks.has_begun();
         let user = self.command.user.as_deref();
@@ -380,7 +381,10 @@ impl Exec {
                 link.hang_up();
                 let mut stream = stream.take();
                 if let Some(stream) = &mut stream {
-                    stream.watch.heard(&answer, now);
+                    if stream.watch.heard(&answer, now) {
+                        self.begun = true;
+                        self.marks.believe();
+                    }
                 }
                 Next::Via(State::Back(stream), Need::Swap)
             }
