@@ -177,8 +177,11 @@ impl Command {
     /// the background, and the result has [`timed_out`](crate::ExecResult::timed_out) and the output so far. No limit by
     /// default.
     ///
-    /// The tree is found by the environment variable `POCKET_DOCK_EXEC`, which every descendant inherits: a process that
-    /// cleans its own environment and leaves no parent behind can hide.
+    /// The tree is found by the environment variable `POCKET_DOCK_EXEC`, which every descendant inherits, and by parents,
+    /// sessions and process groups. A process that cleans its environment, outlives its parent and begins a session of its
+    /// own, all three before the time is over, can hide; see [`KillReport`](crate::KillReport). It is stopped before it is
+    /// killed, so it cannot outrun the kill by forking. Give a command that is not trusted a container with
+    /// [`pids`](crate::ContainerSpec::pids).
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);

@@ -1,7 +1,8 @@
 //! The sans-IO core of pocket-dock: the container engine protocol and the sandbox calls as pure state machines.
 //!
 //! Most programs use an adapter crate, such as `pocket-dock-blocking`, which re-exports everything here that users
-//! hold. To drive calls by hand, or on a runtime that has no adapter crate, see the [`guide`].
+//! hold. The examples here are of that one, where a call gives its result itself; with the others, it is awaited. To
+//! drive calls by hand, or on a runtime that has no adapter crate, see the [`guide`].
 
 mod api;
 pub mod buffer;

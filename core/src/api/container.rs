@@ -109,18 +109,42 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Its id on the engine: 64 hex digits.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// assert_eq!(sandbox.id().len(), 64);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
     /// Its name: `pd-` and 8 hex digits unless the spec gave one.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// println!("see `podman logs {}`", sandbox.name());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The engine it is on.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// println!("on {}", sandbox.engine().kind());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn engine(&self) -> &Engine<R> {
         &self.engine
@@ -131,6 +155,15 @@ impl<R: Runtime> Container<R> {
     ///
     /// A future of it that is dropped before its end kills the command in the background, with all its processes, as a
     /// time limit does: within a second as a rule. One that was not started yet never is.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let result = sandbox.run("make test")?;
+    /// assert!(result.success(), "{}", result.stderr_text());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ExecError`] if it could not be started, or its end is unknown; [`crate::ContainerError`] if the
@@ -158,6 +191,16 @@ impl<R: Runtime> Container<R> {
     ///
     /// A future of it that is dropped before its end kills what it started, in the background.
     ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// for chunk in sandbox.stream("make test")? {
+    ///     print!("{}", String::from_utf8_lossy(&chunk?.data));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of [`run`](Self::run) for a command that could not be started. What goes wrong later is told by the stream.
     pub fn stream(&self, command: impl Into<Command>) -> R::Returns<Start<ExecStream<R>>> {
@@ -169,6 +212,15 @@ impl<R: Runtime> Container<R> {
     /// Runs a command in the background. Waits until it has begun.
     ///
     /// A future of it that is dropped before its end kills what it started, in the background.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let server = sandbox.spawn("python3 -m http.server")?;
+    /// print!("{}", server.peek().merged_text());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Those of [`run`](Self::run) for a command that could not be started. What goes wrong later is told by
@@ -214,21 +266,56 @@ impl<R: Runtime> Container<R> {
     /// The functions of one container are called one after the other, on a thread of their own that may block: a slow one
     /// holds up the commands of this container once 1 MiB waits for it, and no other container. One that panics is
     /// reported as an error by `tracing` and [counted](Self::callback_panics), and stops nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.on_stdout(|origin, data| println!("{}: {} bytes", origin.process, data.len()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_stdout(&self, call: impl Fn(&Origin, &[u8]) + Send + Sync + 'static) {
         self.beside.callbacks.on_output(Channel::Stdout, call);
     }
 
     /// As [`on_stdout`](Self::on_stdout), with what is written to standard error.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.on_stderr(|_, data| eprint!("{}", String::from_utf8_lossy(data)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_stderr(&self, call: impl Fn(&Origin, &[u8]) + Send + Sync + 'static) {
         self.beside.callbacks.on_output(Channel::Stderr, call);
     }
 
     /// As [`on_stdout`](Self::on_stdout), with how each stream and process ended, behind all that it wrote.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.on_exit(|origin, outcome| match outcome {
+    ///     Ok(summary) => println!("{}: exit code {}", origin.process, summary.exit_code),
+    ///     Err(error) => println!("{}: {error}", origin.process),
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_exit(&self, call: impl Fn(&Origin, &Result<ExecSummary, Error>) + Send + Sync + 'static) {
         self.beside.callbacks.on_exit(call);
     }
 
     /// How many calls of registered functions have panicked.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// assert_eq!(sandbox.callback_panics(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn callback_panics(&self) -> u64 {
         self.beside.callbacks.panics()
@@ -241,6 +328,16 @@ impl<R: Runtime> Container<R> {
     /// end.
     ///
     /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// for one in sandbox.processes()? {
+    ///     println!("{}: {} processes", one.id, one.processes.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError`]; [`crate::ExecError::NoTool`] where the image has no shell;
@@ -255,6 +352,16 @@ impl<R: Runtime> Container<R> {
     ///
     /// A future of it that is dropped once it was polled goes on to its end in the background.
     ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error, Signal};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// for one in sandbox.processes()? {
+    ///     sandbox.kill_process(&one.id, Signal::Kill)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Misuse`] if that is no id; [`crate::ContainerError`]; [`crate::ExecError::AtLimit`] where nothing could be
     /// started for 15 s.
@@ -266,6 +373,15 @@ impl<R: Runtime> Container<R> {
     /// Asks the engine how it is.
     ///
     /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let state = sandbox.inspect()?;
+    /// println!("{} with {:?}", state.status, state.exit_code);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError::Gone`].
@@ -289,6 +405,15 @@ impl<R: Runtime> Container<R> {
     ///
     /// A future of it that is dropped before its end may or may not have done it.
     ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.pause()?;
+    /// assert!(sandbox.inspect()?.paused);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`crate::ContainerError`]; [`Error::Refused`] if it is paused already.
     pub fn pause(&self) -> R::Returns<Ask<()>> {
@@ -298,6 +423,16 @@ impl<R: Runtime> Container<R> {
     /// Lets its processes go on.
     ///
     /// A future of it that is dropped before its end may or may not have done it.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.pause()?;
+    /// sandbox.unpause()?;
+    /// assert!(sandbox.run("true")?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError`]; [`Error::Refused`] if it is not paused.
@@ -309,6 +444,14 @@ impl<R: Runtime> Container<R> {
     /// the exit code.
     ///
     /// A future of it that is dropped before its end may or may not have sent it.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error, Signal};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.kill(Signal::Hup)?; // to load its configuration anew
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError`].
@@ -327,6 +470,15 @@ impl<R: Runtime> Container<R> {
     ///
     /// A future of it that is dropped once it was polled goes on to its end in the background.
     ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.stop()?;
+    /// assert!(!sandbox.inspect()?.running); // made with `auto_remove(false)`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Quieted<Ask<()>>> {
@@ -341,6 +493,15 @@ impl<R: Runtime> Container<R> {
     /// already, it runs on; paused, it goes on.
     ///
     /// A future of it that is dropped once the engine was asked goes on to its end in the background.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.stop()?;
+    /// sandbox.start()?; // made with `auto_remove(false)`
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`].
@@ -358,6 +519,16 @@ impl<R: Runtime> Container<R> {
     /// `auto_remove(false)`.
     ///
     /// A future of it that is dropped once the engine was asked goes on to its end in the background.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.run("echo kept >/tmp/file; sleep 1000 &")?;
+    /// sandbox.restart()?;
+    /// assert_eq!(sandbox.run("cat /tmp/file")?.stdout_text(), "kept\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Deadline`] if the main process
@@ -387,6 +558,14 @@ impl<R: Runtime> Container<R> {
     ///
     /// A future of it that is dropped before its end waits no longer, and changes nothing.
     ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// println!("it ended with exit code {}", sandbox.wait()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`crate::ContainerError::Gone`] if it is gone already; [`Error::Deadline`] if the engine does not take the
     /// question within [`crate::Options::answer_limit`].
@@ -400,6 +579,15 @@ impl<R: Runtime> Container<R> {
     /// the container is gone. A paused one goes on for it. Done already, it is done. After an error, the drop tries again.
     ///
     /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.shutdown()?;
+    /// sandbox.shutdown()?; // it is gone already, and that is no error
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError::StillThere`] and those of the connection.
@@ -416,6 +604,14 @@ impl<R: Runtime> Container<R> {
     /// Kills everything in it and sees that it is gone. Done already, it is done.
     ///
     /// A future of it that is dropped, even before it was polled at all, goes on to its end in the background.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.shutdown_force()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`crate::ContainerError::StillThere`] and those of the connection.

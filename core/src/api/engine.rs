@@ -107,6 +107,12 @@ impl<R: Runtime + Default> Engine<R> {
     /// A future of it that is dropped before its end leaves nothing: a service that was being started for it is ended
     /// in the background.
     ///
+    /// ```no_run
+    /// let engine = pocket_dock_blocking::Engine::connect()?;
+    /// println!("{} {} at {}", engine.kind(), engine.version(), engine.socket());
+    /// # Ok::<(), pocket_dock_blocking::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::SocketError::Setting`] if a setting is of no use, [`crate::SocketError::NoEngine`] with all that was
     /// tried.
@@ -117,6 +123,13 @@ impl<R: Runtime + Default> Engine<R> {
 
 impl<R: Runtime> Engine<R> {
     /// As [`connect`](Self::connect), on this runtime and with these options.
+    ///
+    /// ```no_run
+    /// use pocket_dock_blocking::{Blocking, Engine, Options};
+    ///
+    /// let engine = Engine::connect_with(Blocking, Options::new().socket("/run/podman/podman.sock"))?;
+    /// # Ok::<(), pocket_dock_blocking::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`connect`](Self::connect).
@@ -134,18 +147,44 @@ impl<R: Runtime> Engine<R> {
     }
 
     /// Docker or Podman.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// if engine.kind() == pocket_dock_blocking::EngineKind::Podman {
+    ///     println!("on Podman");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn kind(&self) -> EngineKind {
         self.0.target.kind()
     }
 
     /// The engine's own version, such as `28.5.2`.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// println!("{} {}", engine.kind(), engine.version());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn version(&self) -> &str {
         &self.0.version
     }
 
     /// Its socket.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// println!("at {}", engine.socket());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn socket(&self) -> &Endpoint {
         self.0.target.endpoint()
@@ -155,6 +194,16 @@ impl<R: Runtime> Engine<R> {
     ///
     /// A future of it that is dropped before its end leaves no container, wherever it was: what the engine has made by
     /// then, or is about to make, is removed in the background.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{ContainerSpec, Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// let spec = ContainerSpec::new("pocket-dock/minimal").memory(256 << 20).pids(64);
+    /// let sandbox = engine.create(spec)?;
+    /// sandbox.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`crate::ContainerError::NameInUse`], [`crate::ContainerError::BadMemory`],
@@ -190,6 +239,16 @@ impl<R: Runtime> Engine<R> {
     ///
     /// A future of it that is dropped before its end leaves nothing.
     ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// for image in engine.images()? {
+    ///     println!("{:?}: {} MiB", image.names, image.size >> 20);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of the connection.
     pub fn images(&self) -> R::Returns<Ask<Vec<ImageSummary>>> {
@@ -207,6 +266,16 @@ impl<R: Runtime> Engine<R> {
     ///
     /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
     /// notice; whether the image is there afterwards is not certain, and layers may be left in the engine's cache.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{BuildContext, Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// let context = BuildContext::new().file("Dockerfile", "FROM pocket-dock/minimal\nENV LANG=C.UTF-8\n")?;
+    /// let built = engine.build_image("mine:1", context.finish()?)?;
+    /// println!("{}", built.id);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin, or a base image is
@@ -236,6 +305,15 @@ impl<R: Runtime> Engine<R> {
     /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
     /// notice; images that were loaded by then stay.
     ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::Engine;
+    /// # fn example(engine: &Engine) -> Result<(), Box<dyn std::error::Error>> {
+    /// let archive = std::fs::read("images.tar")?;
+    /// println!("{}", engine.load_image(archive)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Refused`] with the engine's words if it is no such archive.
     pub fn load_image(&self, archive: impl Into<Bytes>) -> R::Returns<Ask<String>> {
@@ -247,6 +325,16 @@ impl<R: Runtime> Engine<R> {
     ///
     /// A future of it that is dropped before its end closes the connection. Engines give up then, as soon as they
     /// notice; whether the image is there afterwards is not certain.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{BuildContext, Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// let root = BuildContext::dir("rootfs")?.finish()?;
+    /// let id = engine.import_image("hello:1", root, ["CMD [\"/hello\"]"])?;
+    /// println!("{id}");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Refused`] with the engine's words if it is no tar.

@@ -8,6 +8,8 @@ use super::*;
 use crate::stream::Channel::{self, Stderr, Stdout};
 use crate::stream::Frame;
 
+mod values;
+
 /// Buffers of less than this are compared thoroughly.
 const SHORT: usize = 24;
 const CHANNELS: [Channel; 2] = [Stdout, Stderr];

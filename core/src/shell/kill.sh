@@ -12,7 +12,7 @@
 # still there; "hidden U:G" for each user of whom there are processes that we may not look at or signal; "done".
 # START, the kernel's time of birth, tells a process from a later one of the same number.
 __pd_want=$1 __pd_signal=$2
-__pd_all=' ' __pd_sent=' ' __pd_not=' ' __pd_said=' ' __pd_denied=' ' __pd_houses=' '
+__pd_all=' ' __pd_sent=' ' __pd_not=' ' __pd_said=' ' __pd_denied=' ' __pd_houses=' ' __pd_frozen=' '
 for __pd_key in $5; do
     __pd_all="$__pd_all$__pd_key " __pd_sent="$__pd_sent$__pd_key "
 done
@@ -57,6 +57,15 @@ __pd_take() {
             *) __pd_houses="$__pd_houses$__pd_house " ;;
         esac
     done
+    # What is to be killed is stopped first, at once: so none can outrun this by forking, and parents live as long as
+    # their children are looked for.
+    [ "$__pd_signal" = KILL ] || return 0
+    case $__pd_frozen in
+        *" $__pd_key "*) ;;
+        *)
+            __pd_frozen="$__pd_frozen$__pd_key " __pd_fresh=1
+            __pd_send STOP "$__pd_key" ;;
+    esac
 }
 
 # Takes what descends from, or lives with, what was taken.
@@ -93,34 +102,40 @@ __pd_spread() {
 
 # Finds the command's processes: the numbers in __pd_ours, PID:START in __pd_keys.
 __pd_look() {
-    __pd_ours=' ' __pd_keys= __pd_hidden=' '
-    __pd_scan
-    for __pd_row in $__pd_rows; do
-        __pd_split "$__pd_row"
-        case $__pd_all in
-            *" $__pd_key "*) __pd_take ;;
-        esac
-    done
-    __pd_spread
-    __pd_found=
-    for __pd_row in $__pd_rows; do
-        __pd_split "$__pd_row"
+    __pd_ours=' ' __pd_keys= __pd_rows= __pd_unseen= __pd_hidden=' '
+    for __pd_dir in /proc/[0-9]*; do
+        __pd_pid=${__pd_dir#/proc/}
+        __pd_row "$__pd_pid" || continue
+        __pd_key=$__pd_pid:$__pd_start
         case $__pd_ours in
-            *" $__pd_pid "*) continue ;;
+            *" $__pd_parent "*)
+                __pd_take
+                continue ;;
+        esac
+        case $__pd_all in
+            *" $__pd_key "*)
+                __pd_take
+                continue ;;
         esac
         case $__pd_not in
             *" $__pd_key "*) continue ;;
         esac
         if ! __pd_mark "$__pd_pid"; then
-            __pd_hide "$__pd_pid"
+            __pd_unseen="$__pd_unseen $__pd_pid"
         elif [ "$__pd_id" = "$__pd_want" ]; then
             __pd_take
-            __pd_found=1
         elif [ "$__pd_all" != ' ' ]; then
-            __pd_not="$__pd_not$__pd_key "
+            # Not before anything was found: what is to be the command may be the engine's still.
+            __pd_not="$__pd_not$__pd_key ${__pd_id:+$__pd_key:other }"
         fi
     done
-    [ -z "$__pd_found" ] || __pd_spread
+    __pd_spread
+    for __pd_pid in $__pd_unseen; do
+        case $__pd_ours in
+            *" $__pd_pid "*) ;;
+            *) __pd_hide "$__pd_pid" ;;
+        esac
+    done
 }
 
 __pd_hide() {
@@ -182,23 +197,12 @@ while __pd_look; [ -z "$__pd_keys" ] && [ "$__pd_time" -lt "$__pd_patient" ]; do
 done
 case $__pd_signal in
     KILL)
-        __pd_frozen=' '
         while [ -n "$__pd_keys" ]; do
-            # First all of them are stopped, so that none can outrun this by forking, and parents live as long as they
-            # are looked for.
-            __pd_more=1
-            while [ -n "$__pd_more" ]; do
-                __pd_more=
-                for __pd_key in $__pd_keys; do
-                    case $__pd_frozen$__pd_denied in
-                        *" $__pd_key "*) continue ;;
-                    esac
-                    __pd_frozen="$__pd_frozen$__pd_key " __pd_more=1
-                    __pd_send STOP "$__pd_key"
-                done
-                [ -n "$__pd_more" ] && __pd_look
+            __pd_fresh=1
+            while [ -n "$__pd_fresh" ] && [ "$__pd_time" -lt "$__pd_end" ]; do
+                __pd_fresh=
+                __pd_look
                 __pd_clock
-                [ "$__pd_time" -lt "$__pd_end" ] || break
             done
             for __pd_key in $__pd_keys; do
                 __pd_send KILL "$__pd_key" && __pd_say "$__pd_key"

@@ -3,9 +3,11 @@
 #
 # Prints "process ID PID NAME" for each; "hidden U:G" for each user of whom there are processes that we may not look at;
 # then "command PID WORDS" for each; "done". The command lines come last: they cannot be had without forking.
-__pd_want=- __pd_marked=' ' __pd_hidden=' '
+__pd_want=- __pd_rows= __pd_marked=' ' __pd_hidden=' '
 __pd_whose $$ && echo "uid $__pd_user"
-__pd_scan
+for __pd_dir in /proc/[0-9]*; do
+    __pd_row "${__pd_dir#/proc/}"
+done
 for __pd_row in $__pd_rows; do
     __pd_split "$__pd_row"
     if ! __pd_mark "$__pd_pid"; then

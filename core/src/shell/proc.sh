@@ -23,9 +23,11 @@ __pd_stat() {
 # Fails if we may not see. "read" leaves out the NUL between two variables.
 __pd_mark() {
     __pd_id= __pd_open=
-    set -- "/proc/$1/environ" "/proc/$1"
     # With its first thread gone, the others have the environment.
-    [ "$__pd_state" = Z ] && set -- "$2"/task/*/environ
+    case $__pd_state in
+        Z) set -- "/proc/$1"/task/*/environ ;;
+        *) set -- "/proc/$1/environ" ;;
+    esac
     for __pd_file; do
         while __pd_open=1; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
             case $__pd_line in
@@ -62,17 +64,14 @@ __pd_whose() {
     return 1
 }
 
-# Every process that is not the main one and not this one: PID:START:PARENT:GROUP:SESSION:STATE in __pd_rows.
-__pd_scan() {
-    __pd_rows=
-    for __pd_dir in /proc/[0-9]*; do
-        __pd_pid=${__pd_dir#/proc/}
-        case $__pd_pid in
-            1 | $$ | *[!0-9]*) continue ;;
-        esac
-        __pd_stat "$__pd_pid" || continue
-        __pd_rows="$__pd_rows $__pd_pid:$__pd_start:$__pd_parent:$__pd_group:$__pd_session:$__pd_state"
-    done
+# __pd_row PID: how it is, also as PID:START:PARENT:GROUP:SESSION:STATE in __pd_rows. Fails for the main process, and for
+# this one.
+__pd_row() {
+    case $1 in
+        1 | $$ | *[!0-9]*) return 1 ;;
+    esac
+    __pd_stat "$1" || return 1
+    __pd_rows="$__pd_rows $1:$__pd_start:$__pd_parent:$__pd_group:$__pd_session:$__pd_state"
 }
 
 __pd_split() {

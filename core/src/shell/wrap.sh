@@ -1,6 +1,8 @@
 # Runs one command and says on both streams that it has ended, and how.
 #
-# $1 id      32 hex digits; the mark is "__PD_<id>_<code>__\n": one line, since bash writes each with a call of its own
+# $1 id      32 hex digits; the mark is "__PD_<id>_<code>__\n": one line, since bash writes each with a call of its own.
+#            Not the id in the environment. A command that looks for it in /proc/$PPID/cmdline can tell an end of its own,
+#            and so harm itself.
 # $2 dir     working directory, or empty
 # $3 form    shell: $4 is a command line; argv: $4... is a program and its arguments;
 #            code: $4 bytes of standard input are code for the interpreter $5...
@@ -77,8 +79,11 @@ __pd_held() {
     done
     return 1
 }
+# One that is just being ended holds it for a moment only.
+__pd_rest=0.1
 while __pd_held; do
-    sleep 1 2>/dev/null || break
+    sleep "$__pd_rest" 2>/dev/null || sleep 1 2>/dev/null || break
+    __pd_rest=1
 done
 case $__pd_code in
     no*) exit 125 ;;

@@ -148,31 +148,62 @@ impl Engine {
         self.advance(self.now);
     }
 
-    /// If this exec looks for the marked processes of its container: kills them, and says so.
+    /// If this exec looks for the marked processes of its container: does to them what it is to do, and says so.
     fn kill_marked(&mut self, at: usize, has_shell: bool) -> Option<String> {
         let exec = &self.execs[at];
-        let mark = exec
-            .cmd
-            .get(4)
-            .filter(|word| word.starts_with("POCKET_DOCK_EXEC="))?
-            .clone();
-        if !has_shell {
+        let script = exec.cmd.get(2).filter(|_| has_shell)?;
+        let uid = if is_root(&exec.user) {
+            "uid 0:0"
+        } else {
+            "uid 1000:1000"
+        };
+        let container = exec.container.clone();
+        if script.contains("__pd_marked") {
+            return Some(format!("{uid}\n{}done\n", self.list_marked(&container)));
+        }
+        if !script.contains("__pd_signal") {
             return None;
         }
-        let container = exec.container.clone();
-        let mut report = String::new();
+        let mark = format!("{MARK}{}", exec.cmd.get(4)?);
+        let deadly = !matches!(exec.cmd.get(5)?.as_str(), "STOP" | "CONT" | "WINCH");
+        let mut report = format!("{uid}\n");
         for exec in self
             .execs
             .iter_mut()
             .filter(|exec| exec.container == container && exec.env.contains(&mark))
         {
             if let Some(process) = exec.process.as_mut().filter(|process| !process.closed) {
-                process.kill();
-                report += &format!("signalled {}\n", exec.pid);
+                report += &format!("signalled {}:1\n", exec.pid);
+                if deadly {
+                    process.kill();
+                } else {
+                    report += &format!("left {}:1\n", exec.pid);
+                }
             }
         }
         Some(report + "done\n")
     }
+
+    /// What a script that lists marked processes prints of them.
+    fn list_marked(&self, container: &str) -> String {
+        let mut list = String::new();
+        for exec in self.execs.iter().filter(|exec| exec.container == container) {
+            let id = exec.env.iter().find_map(|variable| variable.strip_prefix(MARK));
+            let process = exec.process.as_ref().filter(|process| !process.closed);
+            if let (Some(id), Some(_)) = (id, process) {
+                let words = exec.cmd.join(" ").replace('\n', " ");
+                list += &format!("process {id} {} sh\ncommand {} {words}\n", exec.pid, exec.pid);
+            }
+        }
+        list
+    }
+}
+
+/// What the processes of a command are found by.
+const MARK: &str = "POCKET_DOCK_EXEC=";
+
+fn is_root(user: &str) -> bool {
+    matches!(user.split(':').next(), None | Some("" | "root" | "0"))
 }
 
 /// Users known everywhere: root, nobody, numbers.

@@ -9,6 +9,7 @@ mod dropped;
 mod endings;
 mod executors;
 mod faults;
+mod killing;
 mod processes;
 mod reading;
 mod stream_ends;
@@ -118,6 +119,7 @@ cases! {
         truths::a_paused_one_is_shut_down,
         truths::one_that_is_gone_is_not_waited_for,
         truths::a_build_that_fails_shows_its_log,
+        killing::a_forged_end_harms_only_itself,
     ],
     // What runs beside calls.
     live: [
@@ -197,6 +199,12 @@ cases! {
         terminals::python_sees_a_terminal,
         terminals::a_terminal_without_a_shell,
         terminals::a_terminal_that_cannot_begin,
+        killing::signals_are_obeyed_or_survived,
+        killing::nothing_hides_by_half,
+        killing::trees_of_any_user,
+        killing::a_fork_bomb_ends_with_its_time,
+        killing::a_tree_that_fills_its_container,
+        killing::another_client_lists_and_kills,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

@@ -30,7 +30,8 @@ pub(super) fn unknown(answer: &Answer, subject: &Subject) -> Error {
     ExecError::Lost { message }.into()
 }
 
-/// What the code in both marks means.
+/// What the code in both marks means. A command that reads the mark from its supervisor's arguments can forge it, and harms
+/// itself; what no supervisor says is its end at least.
 pub(super) fn of_marks(command: &Command, code: &str) -> Result<i32, Error> {
     if let Ok(code) = code.parse::<u8>() {
         return Ok(code.into());
