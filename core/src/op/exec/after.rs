@@ -19,12 +19,6 @@ use crate::link::Link;
 
 /// How long a container that ended, and removes itself, is given for that.
 const REMOVAL: Duration = Duration::from_secs(5);
-/// How long a container in which a command was killed is looked at before it is believed that it runs: Docker learns of the
-/// end of a command before it learns of the end of the container that killed it.
-const DOUBT: Duration = Duration::from_millis(500);
-
-/// How a process ends that is killed, with its container or by itself.
-const KILLED: i32 = 137;
 
 /// The container that a command runs in.
 #[derive(Debug, Clone)]
@@ -118,8 +112,6 @@ pub(super) struct Looking {
     call: Call,
     rest: Option<Instant>,
     until: Option<Instant>,
-    /// Until when it is not believed that the container runs.
-    doubt: Option<Instant>,
     /// What became of the command if the container runs.
     otherwise: Option<Result<i32, Error>>,
 }
@@ -132,7 +124,6 @@ impl Looking {
             call: look(target, &place.id)?,
             rest: None,
             until: None,
-            doubt: None,
             otherwise: Some(otherwise),
         })
     }
@@ -157,12 +148,6 @@ impl Looking {
         let seen: container::Inspected = json("inspect container", &answer.body)?;
         let state = seen.state.unwrap_or_default();
         if state.running.unwrap_or(false) {
-            let was_killed = !matches!(self.otherwise, Some(Ok(code)) if code != KILLED);
-            if was_killed && now < *self.doubt.get_or_insert(now + DOUBT) {
-                link.hang_up();
-                self.rest = Some(now + QUIET);
-                return Ok(wait(now + QUIET));
-            }
             return self.otherwise.take().map(Step::Done).ok_or_else(after_the_end);
         }
         let status = state.status.unwrap_or_default();
