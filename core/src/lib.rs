@@ -46,8 +46,8 @@ pub use op::live::{
 };
 pub use op::session::{Closing, Interrupt, SendAndWait, StartTurn, Turn, TurnResult};
 pub use op::{
-    Ask, KillProcess, KillReport, Need, Op, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess, Shutdown,
-    Slot, Step, Wait,
+    Ask, KillProcess, KillReport, Need, Op, Pause, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess,
+    Shutdown, Slot, Step, Wait,
 };
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use pocket_dock_blocking::adapter::wait_for_cleanup;
-use pocket_dock_core::{Container, ContainerSpec};
+use pocket_dock_core::{Container, ContainerSpec, Op};
 
-use super::{Adapter, Bench, Verdict, check, same};
+use super::{Adapter, Bench, Call, Verdict, check, same};
 use crate::lab::images;
 
 /// More polls than any of these calls needs.
@@ -55,19 +55,22 @@ pub(super) fn a_dropped_run_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> V
     Err(format!("it did not end in {MOST} polls").into())
 }
 
-/// The call that begins a stream has few polls of its own, and much that goes on beside it: it is dropped at moments too.
-pub(super) fn a_dropped_stream_call_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> Verdict {
+/// A call that begins a command which goes on beside calls has few polls of its own, and much that goes on beside it: it is
+/// dropped at moments too.
+fn drop_at_moments<A: Adapter, O: Op>(
+    bench: &Bench<A>,
+    begin: impl Fn(&Container<A::Runtime>, String) -> Call<A, O>,
+) -> Verdict {
     let sandbox = bench.sandbox()?;
     let command = |mark| format!("sleep {mark} & (sleep {mark} &); setsid sleep {mark} & echo a; sleep {mark}");
-    for number in 0..30 {
+    for number in 0..12 {
         let mark = 8000 + number;
-        let call = sandbox.stream(command(mark));
+        let call = begin(&sandbox, command(mark));
         let ended = match number {
             0..3 => bench.adapter.wait_for_polls(call, number),
-            // 0.3 ms, and so on to 60 ms.
+            // 0.5 ms, 1 ms, and so on to 128 ms.
             _ => {
-                let moment =
-                    Duration::from_micros(300 * 6_u64.pow(u32::try_from(number - 3)? / 9) * (number as u64 % 9 + 1));
+                let moment = Duration::from_micros(500 << (number - 3));
                 bench.adapter.wait_for_time(call, moment)
             }
         };
@@ -77,6 +80,14 @@ pub(super) fn a_dropped_stream_call_leaves_no_process<A: Adapter>(bench: &Bench<
         same(&format!("processes left of call {number}"), left, String::new())?;
     }
     Ok(bench.wait(sandbox.shutdown())?)
+}
+
+pub(super) fn a_dropped_stream_call_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    drop_at_moments(bench, |sandbox, command| sandbox.stream(command))
+}
+
+pub(super) fn a_dropped_spawn_leaves_no_process<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    drop_at_moments(bench, |sandbox, command| sandbox.spawn(command))
 }
 
 /// The processes that have this word in their command line, but not the one that looks.

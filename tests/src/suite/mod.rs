@@ -1,13 +1,16 @@
 //! The conformance suite: what every engine must give, through the public API.
 
 mod adapter;
+mod callbacks;
 mod clients;
 mod commands;
 mod containers;
 mod dropped;
+mod endings;
 mod executors;
 mod faults;
 mod killing;
+mod processes;
 mod reading;
 mod stream_ends;
 mod stream_input;
@@ -121,6 +124,35 @@ cases! {
     // What runs beside calls.
     live: [
         streams::chunks_come_in_order,
+        processes::a_process_is_read_while_it_runs,
+        processes::a_buffer_keeps_channels_and_their_order,
+        processes::several_wait_for_one_process,
+        processes::a_buffer_keeps_the_newest,
+        processes::what_is_written_is_read_or_lost,
+        processes::output_is_gathered_though_nobody_looks,
+        processes::input_of_a_process,
+        processes::a_hundred_processes_at_once,
+        processes::late_output_of_a_child_is_not_waited_for,
+        processes::a_process_without_a_shell,
+        endings::a_killed_process_leaves_nothing,
+        endings::who_ignores_a_signal_is_told_of,
+        endings::a_process_has_its_time,
+        endings::a_dropped_process_is_killed,
+        endings::what_is_left_running_lives_on,
+        endings::a_removed_container_is_told_to_its_processes,
+        endings::processes_end_before_their_container,
+        endings::processes_end_before_a_restart,
+        endings::processes_do_not_wait_for_the_grace,
+        dropped::a_dropped_spawn_leaves_no_process,
+        clients::a_sleeping_reader_keeps_memory_flat,
+        callbacks::callbacks_are_told_all,
+        callbacks::callbacks_come_at_any_time,
+        callbacks::callbacks_know_their_origin,
+        callbacks::a_callback_that_panics_stops_nothing,
+        callbacks::a_slow_callback_holds_up_no_other_container,
+        callbacks::a_slow_callback_loses_nothing,
+        callbacks::callbacks_are_told_of_a_containers_end,
+        callbacks::a_callback_may_call_its_container,
         streams::ten_thousand_lines_on_both_streams,
         streams::ten_thousand_whole_lines,
         streams::lines_are_whole_across_frames,
@@ -250,6 +282,16 @@ impl<A: Adapter> Bench<A> {
     fn random(&self) -> String {
         let bytes = self.adapter.runtime().host().entropy();
         bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Waits until something holds, for 30 s at most.
+    fn until(&self, what: &str, mut holds: impl FnMut() -> Result<bool, Failure>) -> Verdict {
+        let until = self.adapter.now() + Duration::from_secs(30);
+        while !holds()? {
+            check(self.adapter.now() < until, || format!("{what}: not within 30 s"))?;
+            self.adapter.pause(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Waits until the engine itself knows no such container: a removal that was accepted may not have ended. In the
