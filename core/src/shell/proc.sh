@@ -13,6 +13,8 @@ __pd_stat() {
     while __pd_line=; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
         __pd_text=$__pd_text$__pd_line
     done <"/proc/$1/stat"
+    __pd_comm=${__pd_text#*\(}
+    __pd_comm=${__pd_comm%\)*}
     set -- ${__pd_text##*)}
     [ $# -ge 20 ] || return 1
     case $1 in
@@ -67,13 +69,16 @@ __pd_whose() {
     return 1
 }
 
-# __pd_row PID: how it is, also as PID:START:PARENT:GROUP:SESSION:STATE in __pd_rows. Fails for the main process, and for
-# this one.
+# __pd_row PID: how it is, also as PID:START:PARENT:GROUP:SESSION:STATE in __pd_rows; and, as __pd_named, whether it has the
+# name of __pd_called. Fails for the main process, and for this one.
+__pd_called=
 __pd_row() {
     case $1 in
         1 | $$ | *[!0-9]*) return 1 ;;
     esac
     __pd_stat "$1" || return 1
+    __pd_named=
+    [ -n "$__pd_called" ] && [ "$__pd_comm" = "$__pd_called" ] && __pd_named=1
     __pd_rows="$__pd_rows $1:$__pd_start:$__pd_parent:$__pd_group:$__pd_session:$__pd_state"
 }
 
