@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn what_was_traced_is_traced_again() {
         let flags = Flags::read("xv").unwrap_or_default();
-        assert!(turn("00", "true", flags, None).contains("eval 'set -xv; true\n'"));
+        assert!(turn("00", "true", flags, None).contains("eval 'set -xv\ntrue\n'"));
     }
 
     #[test]
