@@ -24,7 +24,7 @@ impl Model {
             142..148 => self.input(random),
             148..156 => self.options(random),
             156..172 => self.scripts(random),
-            172..182 => Self::syntax_errors(random),
+            172..182 => self.syntax_errors(random),
             182..188 => self.floods(random),
             188..194 => markers(random),
             194..198 => self.exits(random),
@@ -41,7 +41,13 @@ impl Model {
             "set -x" => self.traced = true,
             "set +x" if self.traced => {
                 self.traced = false;
-                step.stderr = Stderr::Exactly(b"+ set +x\n".to_vec());
+                // Bash counts the evaluation that the command is in.
+                let said: &[u8] = if self.shell == Shell::Bash {
+                    b"++ set +x\n"
+                } else {
+                    b"+ set +x\n"
+                };
+                step.stderr = Stderr::Exactly(said.to_vec());
             }
             _ => {}
         }
@@ -297,7 +303,7 @@ impl Model {
         }
     }
 
-    fn syntax_errors(random: &mut Random) -> Step {
+    fn syntax_errors(&self, random: &mut Random) -> Step {
         let texts = [
             "if true",
             "echo \"open",
@@ -313,7 +319,12 @@ impl Model {
             "while true; do",
             "echo $(open",
         ];
-        Step::new(*random.one_of(&texts)).code(2).said(Stderr::Complaint)
+        let mut text = *random.one_of(&texts);
+        // Bash 5.2 destroys its own heap by it, with and without us, and aborts some commands later.
+        if self.shell == Shell::Bash && text == "echo $(open" {
+            text = "echo ${open";
+        }
+        Step::new(text).code(2).said(Stderr::Complaint)
     }
 
     fn floods(&mut self, random: &mut Random) -> Step {
@@ -356,7 +367,8 @@ impl Model {
             4 => Step::new(format!("exec sh -c 'printf other; exit {code}'"))
                 .out("other")
                 .code(code),
-            5 => Step::new("kill -9 $$").code(137),
+            // On Docker, the supervisor of an exec says that it was killed.
+            5 => Step::new("kill -9 $$").code(137).said(Stderr::Any),
             _ => Step::new(format!("eval 'exit {code}'; printf behind")).code(code),
         };
         step.exits()
