@@ -20,7 +20,7 @@ impl Model {
             86..98 => self.in_the_background(random),
             98..118 => self.failures(random),
             118..126 => self.subshells(random),
-            126..142 => binary(random),
+            126..142 => self.binary(random),
             142..148 => self.input(random),
             148..156 => self.options(random),
             156..172 => self.scripts(random),
@@ -347,6 +347,17 @@ impl Model {
         }
     }
 
+    fn binary(&self, random: &mut Random) -> Step {
+        let (out, err) = (random.bytes(300), random.bytes(300));
+        // What `cat` is traced with would come between.
+        let text = match random.below(if self.traced { 2 } else { 3 }) {
+            0 => format!("printf '{}'; printf '{}' >&2", octal(&out), octal(&err)),
+            1 => format!("printf '{}' >&2; printf '{}'", octal(&err), octal(&out)),
+            _ => format!("{{ printf '{}'; printf '{}' >&2; }} | cat", octal(&out), octal(&err)),
+        };
+        Step::new(text).out(out).err(err)
+    }
+
     fn exits(&mut self, random: &mut Random) -> Step {
         if self.jobs {
             return self.settle();
@@ -383,16 +394,6 @@ impl Model {
         step.timeout = Some(Duration::from_millis(300));
         step
     }
-}
-
-fn binary(random: &mut Random) -> Step {
-    let (out, err) = (random.bytes(300), random.bytes(300));
-    let text = match random.below(3) {
-        0 => format!("printf '{}'; printf '{}' >&2", octal(&out), octal(&err)),
-        1 => format!("printf '{}' >&2; printf '{}'", octal(&err), octal(&out)),
-        _ => format!("{{ printf '{}'; printf '{}' >&2; }} | cat", octal(&out), octal(&err)),
-    };
-    Step::new(text).out(out).err(err)
 }
 
 /// What looks like the end of a command.
