@@ -43,7 +43,7 @@ pub use link::Link;
 pub use op::live::{
     Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
 };
-pub use op::session::{Closing, Interrupt, SendAndWait, StartTurn, Turn, TurnResult};
+pub use op::session::{Closing, Interrupt, OnStuck, SendAndWait, ShellState, StartTurn, Turn, TurnResult};
 pub use op::{
     Ask, KillProcess, KillReport, Need, Op, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess, Shutdown,
     Slot, Step, Wait,

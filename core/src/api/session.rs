@@ -10,9 +10,10 @@ use crate::command::{Command, OutputLimit};
 use crate::engine_api::Target;
 use crate::error::Error;
 use crate::op::live::{Callbacks, Live, Origin, Queue, Sink, Start};
-use crate::op::session::{Closing, Interrupt, Pending, SendAndWait, Shell, StartTurn, Turn, Turns};
+use crate::op::session::{Closing, Interrupt, OnStuck, Pending, SendAndWait, Shell, StartTurn, Turn, Turns};
 use crate::op::{Place, live};
 use crate::runtime::Runtime;
+use crate::session::Files;
 use crate::stream::Channel;
 
 /// How a session is to be.
@@ -31,6 +32,7 @@ use crate::stream::Channel;
 #[non_exhaustive]
 pub struct SessionOptions {
     shell: Option<String>,
+    on_stuck: OnStuck,
     command: Command,
 }
 
@@ -46,6 +48,7 @@ impl SessionOptions {
     pub fn new() -> Self {
         Self {
             shell: None,
+            on_stuck: OnStuck::Close,
             command: Command::shell(""),
         }
     }
@@ -55,6 +58,14 @@ impl SessionOptions {
     #[must_use]
     pub fn shell(mut self, program: impl Into<String>) -> Self {
         self.shell = Some(program.into());
+        self
+    }
+
+    /// What becomes of it if its shell does not come back from a command that was told to end, by a time limit or a drop:
+    /// it is closed by default.
+    #[must_use]
+    pub fn on_stuck(mut self, then: OnStuck) -> Self {
+        self.on_stuck = then;
         self
     }
 
@@ -133,7 +144,11 @@ impl<R: Runtime> Session<R> {
     /// Gives the session and what drives it.
     pub(super) fn begin(runtime: &R, beside: &Arc<live::Beside>, begin: Begin) -> R::Returns<Start<Self>> {
         let Begin { target, place, options } = begin;
-        let SessionOptions { shell, mut command } = options;
+        let SessionOptions {
+            shell,
+            on_stuck,
+            mut command,
+        } = options;
         let (timeout, limit) = (command.timeout.take(), command.output_limit);
         command = command
             .keep_stdin_open()
@@ -159,10 +174,15 @@ impl<R: Runtime> Session<R> {
             Arc::clone(&callbacks),
         ));
         let shell = {
-            let runtime = runtime.clone();
-            Arc::new(Shell::new(Arc::clone(&live), move |kill| runtime.attend(kill)))
+            let (runtime, host) = (runtime.clone(), runtime.host());
+            Arc::new(Shell::new(
+                Arc::clone(&live),
+                on_stuck,
+                move || hex(host.entropy()),
+                move |kill| runtime.attend(kill),
+            ))
         };
-        let turns = Turns::new(&shell, &random());
+        let turns = Turns::new(&shell, &command);
         let attend = {
             let (runtime, live, beside, mark) = (runtime.clone(), Arc::clone(&live), Arc::clone(beside), random());
             move || {
@@ -194,7 +214,8 @@ impl<R: Runtime> Session<R> {
             process: id.clone(),
             ..Origin::clone(&base.origin)
         };
-        let command = Command::shell("");
+        let mut command = Command::shell("");
+        command.user.clone_from(&base.user);
         let live = Live::new(
             origin,
             &base.target,
@@ -206,6 +227,7 @@ impl<R: Runtime> Session<R> {
         Pending::new(
             Arc::new(live.in_session(self.shell.pid())),
             id,
+            hex(self.runtime.host().entropy()),
             turn.text.clone(),
             turn.timeout.or(self.timeout),
         )
@@ -266,7 +288,7 @@ impl<R: Runtime> Session<R> {
             ));
         }
         let pending = self.pending(&turn, Sink::Ring(self.buffer.clone()));
-        self.shell.push(&Arc::new(pending), None)
+        self.shell.push(&Arc::new(pending), Files::default())
     }
 
     /// Takes out what was printed while no command was waited for: by commands that were [sent](Self::send), and by what

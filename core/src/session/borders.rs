@@ -7,25 +7,33 @@
 
 use bytes::Bytes;
 
+use super::Kind;
 use crate::stream::{Channel, Frame, Sentinel};
 
-/// What was on in the shell behind a command, and is off between commands.
+/// What a shell was like behind a command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Flags {
+    /// It was on, and is off between commands.
     xtrace: bool,
     verbose: bool,
+    /// It did not go on with the command, as it was told.
+    pub(crate) stopped: bool,
 }
 
 impl Flags {
+    /// `0`, then a letter for each: `s`, `x`, `v`.
     pub(super) fn read(code: &str) -> Option<Self> {
-        let (xtrace, verbose) = match code {
-            "0" => (false, false),
-            "x" => (true, false),
-            "v" => (false, true),
-            "xv" => (true, true),
-            _ => return None,
-        };
-        Some(Self { xtrace, verbose })
+        let letters = code.strip_prefix('0')?;
+        let mut flags = Self::default();
+        for letter in letters.chars() {
+            match letter {
+                's' => flags.stopped = true,
+                'x' => flags.xtrace = true,
+                'v' => flags.verbose = true,
+                _ => return None,
+            }
+        }
+        Some(flags)
     }
 
     /// What turns them on again, on a line of its own: shells read a text by lines, and one that is no command is to change
@@ -101,12 +109,14 @@ impl Borders {
         }
     }
 
-    /// What the border on stdout said, once both were seen.
-    pub(crate) fn words(&self) -> Option<String> {
-        self.stderr.code.as_ref().and(self.stdout.code.clone())
+    /// What the borders behind the first lines said, once both were seen: the shell's process id and its kind.
+    pub(crate) fn hello(&self) -> Option<(u32, Kind)> {
+        let (pid, kind) = (self.stdout.code.as_ref()?, self.stderr.code.as_ref()?);
+        let kind = if kind == "bash" { Kind::Bash } else { Kind::Other };
+        Some((pid.parse().unwrap_or(0), kind))
     }
 
-    /// The exit code of the command and what its shell traces, once it has ended. A border that makes no sense is none of
+    /// The exit code of the command and what its shell is like, once it has ended. A border that makes no sense is none of
     /// ours, which cannot be forged: it is taken for a failure.
     pub(crate) fn ended(&self) -> Option<(i32, Flags)> {
         let (code, flags) = (self.stdout.code.as_ref()?, self.stderr.code.as_ref()?);
@@ -137,7 +147,7 @@ mod tests {
     #[test]
     fn however_it_is_split_each_part_is_whole() {
         let stdout = format!("out__PD_{ID}_3__\nlate");
-        let stderr = format!("__PD_{}_0__\nerr\n__PD_{ID}_x__\n", ID.replace('0', "1"));
+        let stderr = format!("__PD_{}_0__\nerr\n__PD_{ID}_0x__\n", ID.replace('0', "1"));
         for pieces in splits(stdout.as_bytes()) {
             for stderr_pieces in [vec![stderr.as_bytes()], stderr.as_bytes().chunks(1).collect()] {
                 let mut borders = Borders::new(ID);
@@ -155,7 +165,7 @@ mod tests {
                 }
                 let flags = Flags {
                     xtrace: true,
-                    verbose: false,
+                    ..Flags::default()
                 };
                 assert_eq!(borders.ended(), Some((3, flags)));
                 let [own_out, own_err, late_out, late_err] = parts(got);

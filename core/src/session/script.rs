@@ -2,13 +2,24 @@
 
 use super::Flags;
 
-/// The first line: makes the copies of both streams, and tells the shell's process id. `ID` stands for the id of its
-/// borders.
-pub(crate) const HELLO: &str =
-    "exec 8>&1 9>&2; command printf '__PD_ID_%d__\\n' \"$$\" >&8; command printf '__PD_ID_0__\\n' >&9\n";
-
 /// The environment variable by which the processes of one command of a session are found.
 pub(crate) const TURN_MARK: &str = "POCKET_DOCK_TURN";
+
+/// Puts the shell back to what it was before a command was told to end.
+const UNDO: &str = "case ${__pd_again+x} in x) \\command trap - DEBUG; \\command eval \"$__pd_again\"; \
+                    \\command unset __pd_again ;; esac; ";
+
+/// The first lines: they make the copies of both streams, and tell the shell's process id and its kind in borders of this
+/// id.
+pub(crate) fn hello(border: &str) -> String {
+    crate::shell::SESSION.replace("BORDER", border)
+}
+
+/// What the shell is called for the time of a turn, and whatever it forks then that never becomes a program of its own.
+/// `id`: the turn's.
+pub(crate) fn name(id: &str) -> String {
+    format!("sh:{}", id.get(..12).unwrap_or_default())
+}
 
 /// The program that is the shell: the one asked for, or bash where there is one.
 pub(crate) fn shell(wanted: Option<&str>) -> Vec<String> {
@@ -24,66 +35,163 @@ pub(crate) fn shell(wanted: Option<&str>) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// One command. `id`: 32 hex digits. `flags`: what was on behind the command before. `stdin`: a file that is its standard
-/// input, and is removed behind it.
-pub(crate) fn turn(id: &str, command: &str, flags: Flags, stdin: Option<&str>) -> String {
-    let mut line = String::with_capacity(command.len() + 700);
-    let again = flags.restored();
-    let input = stdin.map_or_else(|| "/dev/null".to_owned(), quoted);
-    // A return that no function catches would end dash and ash.
-    let open = if command.contains("return") {
-        "__pd_turn() { "
-    } else {
-        ""
-    };
-    line.push_str(open);
-    line.push_str(&format!("{TURN_MARK}={id} command eval '{again}"));
-    line.push_str(&command.replace('\'', "'\\''"));
-    // The newline ends a comment, or what a trailing backslash would go on with.
-    line.push_str("\n'");
-    line.push_str(&format!(" <{input} 8>&- 9>&-; "));
-    if !open.is_empty() {
-        line.push_str("}; __pd_turn \"$@\"; ");
+/// What a shell is like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bash,
+    #[default]
+    Other,
+}
+
+/// What of a command is in files of the container. They are removed behind it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub(crate) text: Option<String>,
+    pub(crate) stdin: Option<String>,
+}
+
+/// How one command is handed to the shell.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    /// By which its processes are found: 32 hex digits.
+    pub(crate) id: &'a str,
+    /// Of its borders: 32 hex digits that nothing in the container can have seen.
+    pub(crate) border: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) files: &'a Files,
+    /// What the shell was like behind the command before.
+    pub(crate) flags: Flags,
+    /// Whether something before was told to end, so that what that did to the shell is to be undone.
+    pub(crate) undo: bool,
+    pub(crate) kind: Kind,
+}
+
+impl Line<'_> {
+    /// The line, with its end.
+    pub(crate) fn write(&self) -> String {
+        let Self { id, border, .. } = self;
+        let mut line = String::with_capacity(self.text.len() + 1000);
+        let undo = if self.undo { UNDO } else { "" };
+        let name = name(id);
+        line.push_str(&format!(
+            "{{ {undo}\\command printf {name} >|/proc/self/comm; __pd_code=; }} >/dev/null 2>&1; "
+        ));
+        // A return that no function catches would end dash and ash.
+        let caught = self.kind == Kind::Other && self.files.text.is_none() && self.text.contains("return");
+        if caught {
+            line.push_str("__pd_turn() { ");
+        }
+        let again = self.flags.restored();
+        line.push_str(&format!("{TURN_MARK}={id} \\command eval '{again}"));
+        match &self.files.text {
+            Some(file) => line.push_str(&inner(&format!("\\command . {}", quoted(file)))),
+            None => line.push_str(&inner(self.text)),
+        }
+        // The newline ends a comment, and the other one what a backslash at the end goes on with: bash does not come back
+        // well from the end of its text there.
+        if self.text.ends_with('\\') {
+            line.push('\n');
+        }
+        let input = self.files.stdin.as_deref().unwrap_or("/dev/null");
+        line.push_str(&format!("\n' <{} 8>&- 9>&-; ", quoted(input)));
+        if caught {
+            line.push_str("}; __pd_turn \"$@\"; ");
+        }
+        // A code that is there already is that of what was told to end.
+        line.push_str(&format!(
+            "{{ __pd_code=${{__pd_code:-,$?}}; ${{BASH_VERSION:+\\builtin}} unset -f command; \
+             case $__pd_code in ,*) __pd_on= ;; *) __pd_on=s ;; esac; \
+             case $- in *x*) \\command set +x; __pd_on=${{__pd_on}}x ;; esac; \
+             case $- in *v*) \\command set +v; __pd_on=${{__pd_on}}v ;; esac; \\command set +eu; \
+             \\command printf '__PD_%s_%d__\\n' {border} \"${{__pd_code#,}}\" >&8; \
+             \\command printf '__PD_%s_0%s__\\n' {border} \"$__pd_on\" >&9; "
+        ));
+        for file in [&self.files.text, &self.files.stdin].into_iter().flatten() {
+            line.push_str(&format!("\\command rm -f {}; ", quoted(file)));
+        }
+        line.push_str("} >/dev/null 2>&1\n");
+        line
     }
-    line.push_str(&format!(
-        "{{ command printf '__PD_%s_%d__\\n' {id} \"$?\" >&8; \
-         case $- in *x*v* | *v*x*) command set +xv; command printf '__PD_%s_xv__\\n' {id} >&9 ;; \
-         *x*) command set +x; command printf '__PD_%s_x__\\n' {id} >&9 ;; \
-         *v*) command set +v; command printf '__PD_%s_v__\\n' {id} >&9 ;; \
-         *) command printf '__PD_%s_0__\\n' {id} >&9 ;; esac; command set +eu; "
-    ));
-    if stdin.is_some() {
-        line.push_str(&format!("command rm -f {input}; "));
-    }
-    line.push_str("} >/dev/null 2>&1\n");
-    line
+}
+
+/// As it is to be written between single quotes.
+fn inner(text: &str) -> String {
+    text.replace('\'', "'\\''")
 }
 
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("'{}'", inner(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ID: &str = "00112233445566778899aabbccddeeff";
+
+    fn line(text: &str, flags: Flags, kind: Kind) -> String {
+        let (files, undo) = (&Files::default(), false);
+        Line {
+            id: ID,
+            border: "ff",
+            text,
+            files,
+            flags,
+            undo,
+            kind,
+        }
+        .write()
+    }
+
     #[test]
     fn a_command_is_one_word_whatever_is_in_it() {
-        let line = turn("00", "echo 'it'\\''s'; cat <<E\nx\nE", Flags::default(), None);
-        assert!(line.starts_with("POCKET_DOCK_TURN=00 command eval 'echo '\\''it'\\''\\'\\'''\\''s'\\''; cat <<E\nx\nE\n' </dev/null 8>&- 9>&-; {"));
+        let line = line("echo 'it'\\''s'; cat <<E\nx\nE", Flags::default(), Kind::Other);
+        let word = r"\command eval 'echo '\''it'\''\'\'''\''s'\''; cat <<E";
+        assert!(line.contains(&format!(
+            "; POCKET_DOCK_TURN={ID} {word}\nx\nE\n' <'/dev/null' 8>&- 9>&-; {{"
+        )));
         assert!(line.ends_with("} >/dev/null 2>&1\n"));
     }
 
     #[test]
-    fn what_was_traced_is_traced_again() {
-        let flags = Flags::read("xv").unwrap_or_default();
-        assert!(turn("00", "true", flags, None).contains("eval 'set -xv\ntrue\n'"));
+    fn the_id_of_the_borders_is_not_the_one_that_a_command_sees() {
+        let line = line("true", Flags::default(), Kind::Bash);
+        assert!(line.contains(r"printf '__PD_%s_%d__\n' ff "));
+        assert!(line.contains("printf sh:001122334455 >|/proc/self/comm"));
     }
 
     #[test]
-    fn a_return_has_a_function_to_return_from() {
-        let line = turn("00", "return 3", Flags::default(), None);
-        assert!(line.starts_with("__pd_turn() { POCKET_DOCK_TURN=00 command eval 'return 3\n' "));
-        assert!(line.contains("; }; __pd_turn \"$@\"; { command printf"));
+    fn what_was_traced_is_traced_again() {
+        let flags = Flags::read("0xv").unwrap_or_default();
+        assert!(line("true", flags, Kind::Bash).contains("eval 'set -xv\ntrue\n'"));
+    }
+
+    #[test]
+    fn a_return_has_a_function_to_return_from_where_it_would_end_the_shell() {
+        let caught = line("return 3", Flags::default(), Kind::Other);
+        assert!(caught.contains("__pd_turn() { POCKET_DOCK_TURN="));
+        assert!(caught.contains("; }; __pd_turn \"$@\"; { __pd_code="));
+        assert!(!line("return 3", Flags::default(), Kind::Bash).contains("__pd_turn"));
+    }
+
+    #[test]
+    fn a_command_in_a_file_is_read_from_there() {
+        let files = Files {
+            text: Some("/tmp/a".to_owned()),
+            stdin: Some("/tmp/b".to_owned()),
+        };
+        let line = Line {
+            id: ID,
+            border: "ff",
+            text: "return",
+            files: &files,
+            flags: Flags::default(),
+            undo: true,
+            kind: Kind::Other,
+        }
+        .write();
+        assert!(line.contains("command eval '\\command . '\\''/tmp/a'\\''\n' <'/tmp/b' 8>&-"));
+        assert!(line.ends_with("command rm -f '/tmp/a'; \\command rm -f '/tmp/b'; } >/dev/null 2>&1\n"));
+        assert!(line.starts_with("{ case ${__pd_again+x} in"));
     }
 }

@@ -7,9 +7,10 @@
 # $4 wait      how long the signalled may take to end
 # $5 sent      PID:START of processes that an earlier look signalled and that live
 # $6 known     PID:START of those that it found and could not signal
-# $7 shell     if the command is one turn of a session, its shell: then the id is behind POCKET_DOCK_TURN=, children of the
-#              shell without any such id are the command's too, as they never became a program of their own, and the shell
-#              is nobody's
+# $7 shell     if the command is one turn of a session, its shell: then the id is behind POCKET_DOCK_TURN=, and the shell is
+#              nobody's, unless a program has taken its place
+# $8 called    the name that the shell has for the time of the turn, and with it what it forks that never becomes a program
+#              of its own. Where it could not take that name, those are its children without any id
 #
 # Prints, in this order: "uid U:G" of this script; "signalled PID:START" for each; "left PID:START" for those that are
 # still there; "hidden U:G" for each user of whom there are processes that we may not look at or signal; "done".
@@ -27,9 +28,24 @@ __pd_others=' 0 1 '
 __pd_stat 1 && __pd_others="$__pd_others$__pd_session $__pd_group "
 __pd_stat $$ && __pd_others="$__pd_others$__pd_session $__pd_group "
 __pd_shell=$7
+__pd_forks=
+# What a turn has not done yet is not to be done: its shell is told first.
+__pd_tell() {
+    [ -n "$__pd_shell" ] || return 0
+    case $__pd_signal in
+        KILL | INT | TERM | HUP | QUIT)
+            # With another name, it has another turn.
+            __pd_stat "$__pd_shell" && [ "$__pd_comm" = "$__pd_called" ] && kill -s URG "$__pd_shell" ;;
+    esac
+}
 if [ -n "$__pd_shell" ]; then
     __pd_name=POCKET_DOCK_TURN
-    __pd_stat "$__pd_shell" && __pd_others="$__pd_others$__pd_session $__pd_group "
+    __pd_called=$8
+    if __pd_stat "$__pd_shell"; then
+        __pd_others="$__pd_others$__pd_session $__pd_group "
+        [ "$__pd_comm" = "$__pd_called" ] || __pd_forks=$__pd_shell
+    fi
+    __pd_tell
 fi
 __pd_whose $$ && echo "uid $__pd_user"
 
@@ -121,9 +137,12 @@ __pd_look() {
         esac
         if ! __pd_mark "$__pd_pid"; then
             __pd_hide "$__pd_pid"
+        elif [ "$__pd_id" = "$__pd_want" ]; then
+            __pd_take
+            __pd_found=1
         elif [ "$__pd_pid" = "$__pd_shell" ]; then
             :
-        elif [ "$__pd_id" = "$__pd_want" ] || [ -z "$__pd_id" -a "$__pd_parent" = "$__pd_shell" ]; then
+        elif [ -z "$__pd_id" ] && [ -n "$__pd_named" -o "$__pd_parent" = "$__pd_forks" ]; then
             __pd_take
             __pd_found=1
         elif [ "$__pd_all" != ' ' ]; then
@@ -238,6 +257,8 @@ case $__pd_signal in
         __pd_settle "$4"
         __pd_look ;;
 esac
+# Some shell may have caught the first in a command of a command.
+__pd_tell
 for __pd_key in $__pd_all; do
     __pd_stat "${__pd_key%:*}" && [ "$__pd_start" = "${__pd_key#*:}" ] || continue
     echo "left $__pd_key"

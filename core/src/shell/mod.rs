@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 pub(crate) static WRAP: LazyLock<String> = LazyLock::new(|| strip(include_str!("wrap.sh")));
 /// Runs a command on a terminal.
 pub(crate) static TERMINAL: LazyLock<String> = LazyLock::new(|| strip(include_str!("terminal.sh")));
+/// The first lines of a session's shell.
+pub(crate) static SESSION: LazyLock<String> = LazyLock::new(|| strip(include_str!("session.sh")));
 /// Signals the processes of a command.
 pub(crate) static KILL: LazyLock<String> = LazyLock::new(|| strip(PROC) + &strip(include_str!("kill.sh")));
 /// Lists the processes of all commands.

@@ -12,6 +12,8 @@ __pd_stat() {
     while IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
         __pd_text=$__pd_text$__pd_line
     done <"/proc/$1/stat"
+    __pd_comm=${__pd_text#*\(}
+    __pd_comm=${__pd_comm%\)*}
     set -- ${__pd_text##*)}
     [ $# -ge 20 ] || return 1
     case $1 in
@@ -64,7 +66,9 @@ __pd_whose() {
     return 1
 }
 
-# Every process that is not the main one and not this one: PID:START:PARENT:GROUP:SESSION:STATE in __pd_rows.
+# Every process that is not the main one and not this one: PID:START:PARENT:GROUP:SESSION:STATE:CALLED in __pd_rows.
+# CALLED: whether it has the name of __pd_called.
+__pd_called=
 __pd_scan() {
     __pd_rows=
     for __pd_dir in /proc/[0-9]*; do
@@ -74,6 +78,7 @@ __pd_scan() {
         esac
         __pd_stat "$__pd_pid" || continue
         __pd_rows="$__pd_rows $__pd_pid:$__pd_start:$__pd_parent:$__pd_group:$__pd_session:$__pd_state"
+        [ -n "$__pd_called" ] && [ "$__pd_comm" = "$__pd_called" ] && __pd_rows=$__pd_rows:1
     done
 }
 
@@ -81,5 +86,5 @@ __pd_split() {
     IFS=:
     set -- $1
     IFS=$__pd_ifs
-    __pd_pid=$1 __pd_key=$1:$2 __pd_parent=$3 __pd_group=$4 __pd_session=$5 __pd_state=$6
+    __pd_pid=$1 __pd_key=$1:$2 __pd_parent=$3 __pd_group=$4 __pd_session=$5 __pd_state=$6 __pd_named=$7
 }

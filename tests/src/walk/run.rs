@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use pocket_dock_core::{CloseReason, Container, Error, Output, Session, Turn, TurnResult};
+use pocket_dock_core::{CloseReason, Container, Error, Output, Session, ShellState, Turn, TurnResult};
 
 use super::model::{DIRECTORIES, Model, Stderr, Step, Variable, quoted};
 use super::random::Random;
@@ -137,7 +137,12 @@ impl<A: Adapter> Walker<'_, A> {
             )
             .into());
         }
-        same("shell exited", &result.shell_exited, &step.exits)?;
+        let shell = if step.exits {
+            ShellState::Exited
+        } else {
+            ShellState::Lives
+        };
+        same("shell", &result.shell, &shell)?;
         same("timed out", &result.timed_out, &step.timeout.is_some())
     }
 

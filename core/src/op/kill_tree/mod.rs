@@ -132,7 +132,8 @@ impl KillTree {
         };
         let signal = self.signal.name().trim_start_matches("SIG");
         let shell = self.shell.map(|pid| pid.to_string()).unwrap_or_default();
-        let words: [&str; 8] = [
+        let called = self.shell.map(|_| crate::session::name(&self.id)).unwrap_or_default();
+        let words: [&str; 9] = [
             &shell::KILL,
             &self.id,
             signal,
@@ -141,6 +142,7 @@ impl KillTree {
             &told(true),
             &told(false),
             &shell,
+            &called,
         ];
         let words = words.map(str::to_owned);
         Some(Script::new(

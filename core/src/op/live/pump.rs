@@ -43,6 +43,16 @@ pub(crate) trait Sort: std::fmt::Debug + Send + Unpin + 'static {
 
     fn output(&mut self, channel: Channel, data: Bytes, now: Instant);
 
+    /// Whether what is followed is to be killed, and then [begun again](Self::again).
+    fn kills(&self) -> bool {
+        false
+    }
+
+    /// What is to be followed instead, now that this has ended: a command, and a mark as [`Exec::new`] takes it.
+    fn again(&mut self, _: &Result<ExecSummary, Error>, _: Instant) -> Option<(Command, String)> {
+        None
+    }
+
     /// Nothing more will come. Called before its end is told to anyone.
     fn over(&mut self, _: &Result<ExecSummary, Error>) {}
 }
@@ -125,6 +135,9 @@ impl<S: Sort> Pump<S> {
     fn follow(&mut self, now: Instant, link: &mut Link) -> Option<Step<()>> {
         let waker = link.waker();
         let wanted = self.sort.tick(now, &waker);
+        if self.sort.kills() && !std::mem::replace(&mut self.killed, true) {
+            self.exec.abandon();
+        }
         self.feed(link);
         let reads = wanted && self.live.orders(&waker).reads;
         let step = self.exec.poll(now, link, reads);
@@ -149,6 +162,13 @@ impl<S: Sort> Pump<S> {
             }),
             Err(error) => Err(error),
         };
+        if let Some((command, mark)) = self.sort.again(&outcome, now) {
+            link.hang_up();
+            let (live, id) = (&self.live, self.live.origin.process.clone());
+            self.exec = Exec::new(&live.target, live.place.clone(), command, id, mark);
+            self.killed = false;
+            return None;
+        }
         self.end(outcome);
         Some(Step::Done(()))
     }

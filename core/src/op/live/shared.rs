@@ -60,6 +60,8 @@ struct State {
     wish: Wish,
     /// How many calls need the connection read, whoever reads the output.
     relaxed: usize,
+    /// What its processes were sent last.
+    told: Option<Signal>,
     input: VecDeque<Bytes>,
     input_bytes: usize,
     input_open: bool,
@@ -121,6 +123,7 @@ impl Live {
             written: [0; 2],
             wish: Wish::GoOn,
             relaxed: 0,
+            told: None,
             input: VecDeque::new(),
             input_bytes: 0,
             input_open: command.keep_stdin_open,
@@ -151,6 +154,7 @@ impl Live {
 
     /// What signals its processes.
     pub(crate) fn tree(&self, signal: Signal) -> Result<KillTree, Error> {
+        self.lock().told = Some(signal);
         let (container, id, user) = (&self.place.id, &self.origin.process, self.user.as_deref());
         match &self.shell {
             Some(shell) => {
@@ -309,6 +313,16 @@ impl Live {
                 state.relaxed = state.relaxed.saturating_sub(1);
             }
         });
+    }
+
+    /// Whether its processes are being signalled, or its container is.
+    pub(crate) fn is_relaxed(&self) -> bool {
+        self.lock().relaxed > 0
+    }
+
+    /// The signal that its processes were sent last.
+    pub(crate) fn told(&self) -> Option<Signal> {
+        self.lock().told
     }
 
     pub(crate) fn has_ended(&self) -> bool {

@@ -101,10 +101,12 @@ impl Op for Interrupt {
             if let Some(error) = self.shell.closed() {
                 return Err(error);
             }
-            let Some(turn) = self.shell.current() else {
+            let Some(turn) = self.shell.hold_current() else {
                 return Ok(Step::Done(KillReport::default()));
             };
-            self.kill = Some(KillTurn::new(&self.shell, &turn, Signal::Int, None));
+            let kill = self.kill.insert(KillTurn::new(&self.shell, &turn, Signal::Int, None));
+            kill.relax(true);
+            turn.live.relax(false);
         }
         match &mut self.kill {
             Some(kill) => kill.poll(now, link),

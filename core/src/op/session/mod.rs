@@ -15,8 +15,9 @@ mod turns;
 mod wait;
 
 pub use kill::Interrupt;
+pub use shared::OnStuck;
 pub(crate) use shared::Shell;
 pub(crate) use turn::Pending;
-pub use turn::{Turn, TurnResult};
+pub use turn::{ShellState, Turn, TurnResult};
 pub(crate) use turns::Turns;
 pub use wait::{Closing, SendAndWait, StartTurn};

@@ -10,6 +10,7 @@ use super::turn::Pending;
 use crate::error::{CloseReason, Error};
 use crate::op::live::{Live, Wish};
 use crate::result::ExecSummary;
+use crate::session::Files;
 
 /// Turns that may wait at a time.
 const QUEUE: usize = 1024;
@@ -17,31 +18,54 @@ const QUEUE: usize = 1024;
 /// Has an operation driven in the background.
 type Attend = Box<dyn Fn(KillTurn) + Send + Sync>;
 
+/// 32 hex digits that the container cannot guess.
+type Random = Box<dyn Fn() -> String + Send + Sync>;
+
+/// What becomes of a session whose shell does not come back from a command that was told to end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnStuck {
+    /// It is closed, with [`CloseReason::Stuck`] as the reason.
+    #[default]
+    Close,
+    /// Everything in it is killed, and it goes on with a new shell: what the old one knew is lost, and
+    /// [`TurnResult::shell`](crate::TurnResult::shell) says so.
+    Replace,
+}
+
 /// The shell of a session.
 pub(crate) struct Shell {
     /// The shell as a process.
     pub(crate) live: Arc<Live>,
     state: Mutex<State>,
     attend: Attend,
+    random: Random,
+    on_stuck: OnStuck,
     /// The shell's process id, in the container.
     pid: Arc<AtomicU32>,
 }
 
 #[derive(Default)]
 struct State {
-    /// A turn's input stands in a file.
-    queue: VecDeque<(Arc<Pending>, Option<String>)>,
+    queue: VecDeque<(Arc<Pending>, Files)>,
     current: Option<Arc<Pending>>,
     /// Why it was ended by us.
     closed: Option<CloseReason>,
 }
 
 impl Shell {
-    pub(crate) fn new(live: Arc<Live>, attend: impl Fn(KillTurn) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        live: Arc<Live>,
+        on_stuck: OnStuck,
+        random: impl Fn() -> String + Send + Sync + 'static,
+        attend: impl Fn(KillTurn) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             live,
             state: Mutex::default(),
             attend: Box::new(attend),
+            random: Box::new(random),
+            on_stuck,
             pid: Arc::default(),
         }
     }
@@ -62,7 +86,7 @@ impl Shell {
     }
 
     /// Hands in a turn.
-    pub(crate) fn push(&self, turn: &Arc<Pending>, stdin: Option<String>) -> Result<(), Error> {
+    pub(crate) fn push(&self, turn: &Arc<Pending>, files: Files) -> Result<(), Error> {
         let mut state = self.lock();
         if let Some(reason) = state.closed.clone() {
             return Err(Error::SessionClosed { reason });
@@ -72,26 +96,44 @@ impl Shell {
                 "{QUEUE} commands wait for the session already: wait for some of them first"
             )));
         }
-        state.queue.push_back((Arc::clone(turn), stdin));
+        state.queue.push_back((Arc::clone(turn), files));
         drop(state);
         self.live.nudge();
         Ok(())
     }
 
     /// The turn whose turn it is.
-    pub(super) fn next(&self) -> Option<(Arc<Pending>, Option<String>)> {
+    pub(super) fn next(&self) -> Option<(Arc<Pending>, Files)> {
         let mut state = self.lock();
         let next = state.queue.pop_front()?;
         state.current = Some(Arc::clone(&next.0));
         Some(next)
     }
 
-    pub(super) fn turn_over(&self) {
-        self.lock().current = None;
+    /// The turn is over, and another may begin; unless its processes are being signalled, which another's must not be.
+    pub(super) fn turn_over(&self) -> bool {
+        let mut state = self.lock();
+        let held = state.current.as_ref().is_some_and(|turn| turn.live.is_relaxed());
+        if !held {
+            state.current = None;
+        }
+        !held
     }
 
-    pub(super) fn current(&self) -> Option<Arc<Pending>> {
-        self.lock().current.clone()
+    /// The turn that has the shell, which it keeps until it is let go of by [`Live::relax`].
+    pub(super) fn hold_current(&self) -> Option<Arc<Pending>> {
+        let state = self.lock();
+        let turn = state.current.clone()?;
+        turn.live.relax(true);
+        Some(turn)
+    }
+
+    pub(super) fn random(&self) -> String {
+        (self.random)()
+    }
+
+    pub(super) fn on_stuck(&self) -> OnStuck {
+        self.on_stuck
     }
 
     pub(super) fn set_pid(&self, pid: u32) {

@@ -1,7 +1,6 @@
 //! One command of a session, and what it gave.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -89,6 +88,20 @@ impl From<String> for Turn {
     }
 }
 
+/// What became of the shell of a session behind a command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShellState {
+    /// It takes the next command.
+    #[default]
+    Lives,
+    /// It ended with the command, as by `exit`, or was ended as it did not come back. The session is closed.
+    Exited,
+    /// It did not come back and was ended, and a new one takes the next command: see
+    /// [`SessionOptions::on_stuck`](crate::SessionOptions::on_stuck).
+    Replaced,
+}
+
 /// How a command of a session ended, and what it printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -105,8 +118,8 @@ pub struct TurnResult {
     pub timed_out: bool,
     /// What became of its processes, if they were killed.
     pub killed: Option<KillReport>,
-    /// Whether its shell ended with it, as by `exit`. Then the session is closed.
-    pub shell_exited: bool,
+    /// What became of its shell.
+    pub shell: ShellState,
 }
 
 impl TurnResult {
@@ -145,30 +158,32 @@ impl TurnResult {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) live: Arc<Live>,
-    /// 32 hex digits that the container cannot guess.
+    /// By which its processes are found: 32 hex digits that the container cannot guess.
     pub(crate) id: String,
+    /// Of its borders: 32 hex digits that nothing in the container can have seen before.
+    pub(crate) border: String,
     pub(crate) text: String,
     pub(crate) timeout: Option<Duration>,
-    exited: AtomicBool,
+    shell: Mutex<ShellState>,
 }
 
 impl Pending {
-    pub(crate) fn new(live: Arc<Live>, id: String, text: String, timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(live: Arc<Live>, id: String, border: String, text: String, timeout: Option<Duration>) -> Self {
         Self {
             live,
             id,
+            border,
             text,
             timeout,
-            exited: AtomicBool::new(false),
+            shell: Mutex::default(),
         }
     }
 
-    /// Its shell ended with it.
-    pub(super) fn exit(&self) {
-        self.exited.store(true, Ordering::Release);
+    pub(super) fn set_shell(&self, state: ShellState) {
+        *self.shell.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
-    pub(super) fn has_exited(&self) -> bool {
-        self.exited.load(Ordering::Acquire)
+    pub(super) fn shell(&self) -> ShellState {
+        *self.shell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,9 @@
 //! Handing a turn to the shell of a session, and waiting for it.
 //!
 //! ```text
-//! Begin ──(it has input)──► Storing: into a file of the container ──┐
-//!   └───────────────────────────────────────────────────────────────┴──► Waiting ──► Done
+//!   ┌──(it is long, or has input)──► Storing: into a file of the container ──┐
+//! Begin ◄────────────────────────────────────────────────────────────────────┘
+//!   └──► Queued ──► Done
 //! ```
 
 use std::fmt;
@@ -20,68 +21,95 @@ use crate::op::live::over::quietly;
 use crate::op::live::{Seat, Wish};
 use crate::op::{Op, Run, Step, after_the_end, ready};
 use crate::result::ExecResult;
+use crate::session::Files;
 
-/// Puts its input into a file that it prints the name of: `$1` names it.
+/// Puts its input into a file that it prints the name of, which ends in `$1`.
 const STORE: &str = r#"for d in /dev/shm /tmp "$TMPDIR" "$HOME" .; do
     f=$d/.pocket-dock-$1
     if (umask 077 && : >"$f") 2>/dev/null; then cat >"$f" && printf %s "$f" && exit 0; rm -f "$f"; exit 1; fi
 done
 exit 2"#;
+/// Bash reads what it is sent a byte at a time: a longer command is put into a file first.
+const SENT_BYTES: usize = 128 * 1024;
 
 /// The way of a turn into the queue.
 #[derive(Debug)]
 pub(crate) struct Entry {
     shell: Arc<Shell>,
     turn: Arc<Pending>,
+    /// What is still to be stored.
+    text: Option<Bytes>,
+    stdin: Option<Bytes>,
+    files: Files,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    Begin(Option<Bytes>),
-    Storing(Box<Run>),
+    Begin,
+    Storing(Box<Run>, What),
     Queued,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Text,
+    Stdin,
 }
 
 impl Entry {
     /// `stdin`: what is stored for it first.
     pub(crate) fn new(shell: &Arc<Shell>, turn: &Arc<Pending>, stdin: Option<Bytes>) -> Self {
+        let is_long = turn.text.len() > SENT_BYTES;
         Self {
             shell: Arc::clone(shell),
             turn: Arc::clone(turn),
-            state: State::Begin(stdin),
+            text: is_long.then(|| Bytes::copy_from_slice(turn.text.as_bytes())),
+            stdin,
+            files: Files::default(),
+            state: State::Begin,
         }
     }
 
-    fn store(&self, data: Bytes) -> Run {
+    /// What is to be stored next.
+    fn store(&mut self) -> Option<State> {
+        let (data, what, end) = match (self.text.take(), self.stdin.take()) {
+            (Some(data), stdin) => {
+                self.stdin = stdin;
+                (data, What::Text, ".sh")
+            }
+            (None, Some(data)) => (data, What::Stdin, ""),
+            (None, None) => return None,
+        };
         let live = &self.shell.live;
-        let mut command = Command::argv(["/bin/sh", "-c", STORE, "pocket-dock", &self.turn.id]).stdin(data);
+        let file = format!("{}{end}", self.turn.id);
+        let mut command = Command::argv(["/bin/sh", "-c", STORE, "pocket-dock", &file]).stdin(data);
         command.user.clone_from(&live.user);
-        let (id, mark) = (&self.turn.id, &live.origin.process);
-        Run::new(&live.target, live.place.clone(), command, id.clone(), mark.clone())
-    }
-
-    fn push(&self, stdin: Option<String>) -> Result<(), Error> {
-        self.shell.push(&self.turn, stdin)?;
-        self.turn.live.attended();
-        Ok(())
+        let (id, mark) = (&self.turn.id, self.shell.random());
+        let run = Run::new(&live.target, live.place.clone(), command, id.clone(), mark);
+        Some(State::Storing(Box::new(run), what))
     }
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
         loop {
             self.state = match &mut self.state {
-                State::Begin(stdin) => match stdin.take() {
-                    Some(data) => State::Storing(Box::new(self.store(data))),
+                State::Begin => match self.store() {
+                    Some(storing) => storing,
                     None => {
-                        self.push(None)?;
+                        self.shell.push(&self.turn, std::mem::take(&mut self.files))?;
+                        self.turn.live.attended();
                         State::Queued
                     }
                 },
-                State::Storing(run) => {
+                State::Storing(run, what) => {
                     let stored = ready!(run.poll(now, link));
                     link.hang_up();
-                    self.push(Some(path(&stored)?))?;
-                    State::Queued
+                    let file = match what {
+                        What::Text => &mut self.files.text,
+                        What::Stdin => &mut self.files.stdin,
+                    };
+                    *file = Some(path(&stored)?);
+                    State::Begin
                 }
                 State::Queued => return Ok(Step::Done(())),
             };
@@ -91,8 +119,8 @@ impl Entry {
     /// Nobody waits for it any more. Whether there is something to wait for all the same.
     fn abandon(&mut self) -> bool {
         match &mut self.state {
-            State::Begin(_) => false,
-            State::Storing(run) => run.abandon(),
+            State::Begin => false,
+            State::Storing(run, _) => run.abandon(),
             State::Queued => {
                 self.turn.live.wish(Wish::Kill);
                 self.shell.live.nudge();
@@ -108,7 +136,7 @@ fn path(stored: &ExecResult) -> Result<String, Error> {
         return Ok(path);
     }
     Err(Error::Misuse(format!(
-        "the input of the command can be stored nowhere in the container: it needs a place that can be written to, \
+        "the command, or its input, can be stored nowhere in the container: it needs a place that can be written to, \
          such as /tmp, and room there ({})",
         stored.stderr_text().trim()
     )))
@@ -154,7 +182,7 @@ impl Op for SendAndWait {
             duration: summary.duration,
             timed_out: summary.timed_out,
             killed: summary.killed,
-            shell_exited: turn.has_exited(),
+            shell: turn.shell(),
         }))
     }
 
