@@ -14,3 +14,4 @@ pub mod replay;
 pub mod scripted;
 pub mod sim;
 pub mod suite;
+pub mod walk;

@@ -36,13 +36,14 @@ impl Flags {
         Some(flags)
     }
 
-    /// What turns them on again.
+    /// What turns them on again, on a line of its own: shells read a text by lines, and one that is no command is to change
+    /// nothing.
     pub(super) fn restored(self) -> &'static str {
         match (self.xtrace, self.verbose) {
             (false, false) => "",
-            (true, false) => "set -x; ",
-            (false, true) => "set -v; ",
-            (true, true) => "set -xv; ",
+            (true, false) => "set -x\n",
+            (false, true) => "set -v\n",
+            (true, true) => "set -xv\n",
         }
     }
 }

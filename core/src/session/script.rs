@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn what_was_traced_is_traced_again() {
         let flags = Flags::read("0xv").unwrap_or_default();
-        assert!(line("true", flags, Kind::Bash).contains("eval 'set -xv; true\n'"));
+        assert!(line("true", flags, Kind::Bash).contains("eval 'set -xv\ntrue\n'"));
     }
 
     #[test]

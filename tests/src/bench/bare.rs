@@ -140,6 +140,14 @@ impl Stream {
         }
     }
 
+    /// Writes a question, and reads an answer of so many bytes, its frames' headers included.
+    pub(super) fn ask(&mut self, question: &[u8], answer: usize) -> Result<Vec<u8>, Failure> {
+        self.socket.write_all(question)?;
+        let mut answered = vec![0; answer];
+        self.socket.read_exact(&mut answered)?;
+        Ok(answered)
+    }
+
     /// Writes from one thread, and reads in another and keeps what comes, frames' headers and all.
     pub(super) fn both_ways(mut self, input: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut out = self.socket.try_clone()?;

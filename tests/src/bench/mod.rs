@@ -18,6 +18,7 @@ mod site;
 mod stats;
 mod streams;
 mod table;
+mod turns;
 mod wish;
 
 use std::time::Duration;
@@ -113,7 +114,9 @@ pub const ROWS: &[Row] = &[
     containers::SHUTDOWN,
     containers::SHUTDOWN_FORCE,
     streams::OUTPUT,
+    streams::STREAM,
     streams::INPUT,
+    turns::TURN,
     commands::KILL,
     buffers::RING_WRITE,
     buffers::RING_BOTH,

@@ -15,11 +15,7 @@ pub(super) const OUTPUT: Row = Row {
     samples: [3, 3],
     make: Make::OnEngine(|site| {
         let sandbox = site.sandbox()?;
-        let bytes = match site.scale() {
-            Scale::Full => 1 << 30,
-            Scale::Quick => 128 << 20,
-            Scale::Smoke => 4 << 20,
-        };
+        let bytes = output_bytes(site.scale());
         Ok(Box::new(Output { site, sandbox, bytes }))
     }),
 };
@@ -37,6 +33,25 @@ pub(super) const INPUT: Row = Row {
         Ok(Box::new(Input { site, sandbox, data }))
     }),
 };
+
+pub(super) const STREAM: Row = Row {
+    name: "stream-1g",
+    ours: "1 GiB from `head -c`, read by `next` of a stream (128 MiB with --quick)",
+    make: Make::OnEngine(|site| {
+        let sandbox = site.sandbox()?;
+        let bytes = output_bytes(site.scale());
+        Ok(Box::new(Streamed(Output { site, sandbox, bytes })))
+    }),
+    ..OUTPUT
+};
+
+fn output_bytes(scale: Scale) -> u64 {
+    match scale {
+        Scale::Full => 1 << 30,
+        Scale::Quick => 128 << 20,
+        Scale::Smoke => 4 << 20,
+    }
+}
 
 struct Output<'a> {
     site: &'a Site,
@@ -71,6 +86,35 @@ impl Pair for Output<'_> {
 
     fn bytes(&self) -> Option<u64> {
         Some(self.bytes)
+    }
+}
+
+/// The same output, by other means.
+struct Streamed<'a>(Output<'a>);
+
+impl Pair for Streamed<'_> {
+    fn ours(&mut self) -> Result<Duration, Failure> {
+        let Output { sandbox, bytes, .. } = &self.0;
+        let began = Instant::now();
+        let mut stream = sandbox.stream(format!("head -c {bytes} /dev/zero"))?;
+        let mut count = 0;
+        while let Some(piece) = stream.next()? {
+            count += piece.data.len() as u64;
+        }
+        let ended = stream.result()?;
+        let took = began.elapsed();
+        check(ended.success() && count == *bytes, || {
+            format!("exit code {}, {count} bytes came", ended.exit_code)
+        })?;
+        Ok(took)
+    }
+
+    fn floor(&mut self) -> Result<Duration, Failure> {
+        self.0.floor()
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        self.0.bytes()
     }
 }
 
