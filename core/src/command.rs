@@ -156,7 +156,8 @@ impl Command {
 
     /// Runs it on a terminal of this size, for programs that want one. What it prints is one stream, standard output,
     /// with line ends as a terminal has them (`\r\n`), and what is written to it is echoed as long as the program wants
-    /// that. Not for binary data: a terminal takes some bytes for keys. The size can be changed with `resize`.
+    /// that. Its input does not end by itself as that of other commands does: a program that reads it waits, unless
+    /// [`stdin`](Self::stdin) is given, behind which comes the end-of-file character. Not for binary data: a terminal takes some bytes for keys. The size can be changed with `resize`.
     ///
     /// The image needs `stty` for the size to be right from the beginning on engines older than Docker 23.
     #[must_use]

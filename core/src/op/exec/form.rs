@@ -103,7 +103,7 @@ pub(super) fn create(
         let head = ["/bin/sh", "-c", &shell::WRAP, "pocket-dock", mark, dir, name].map(str::to_owned);
         cmd.splice(0..0, head);
     }
-    let attach_stdin = command.stdin.is_some() || command.keep_stdin_open || command.tty.is_some();
+    let attach_stdin = command.stdin.is_some() || command.keep_stdin_open;
     let exec = Exec {
         attach_stdin: attach_stdin || code.is_some(),
         tty: command.tty.is_some(),

@@ -89,8 +89,6 @@ pub(crate) struct Exec {
     started: Option<Instant>,
     state: State,
     abandoned: bool,
-    /// Whether the input of a terminal is still to be ended: once it has run for a while.
-    owes_end: bool,
     /// Told once the command is killed.
     failure: Option<Error>,
 }
@@ -139,7 +137,6 @@ impl Exec {
             started: None,
             state: State::Begin,
             abandoned: false,
-            owes_end: false,
             failure: None,
         }
     }
@@ -246,7 +243,7 @@ impl Exec {
     }
 
     /// The head of the start was read: only now may input be sent.
-    fn feed(&mut self, link: &mut Link) {
+    fn feed(&self, link: &mut Link) {
         if let Some(code) = Form::of(&self.command).code {
             link.send(Bytes::copy_from_slice(code.as_bytes()));
         }
@@ -260,13 +257,12 @@ impl Exec {
             link.finish();
             return;
         }
-        // Podman loses the output of a command that ends while it is sent something. Most want no input at all.
-        self.owes_end = self.command.stdin.is_none();
-        if self.owes_end {
+        // Podman loses the output of a command that ends while it is sent something: nothing is sent unasked.
+        let Some(stdin) = &self.command.stdin else {
             return;
-        }
+        };
         // In the middle of a line, a terminal takes the first for the end of the line.
-        if matches!(&self.command.stdin, Some(data) if !data.is_empty() && !data.ends_with(b"\n")) {
+        if !stdin.is_empty() && !stdin.ends_with(b"\n") {
             link.send(Bytes::from_static(END_OF_INPUT));
         }
         link.send(Bytes::from_static(END_OF_INPUT));
@@ -395,12 +391,7 @@ impl Exec {
                 Next::Via(State::Back(stream), Need::Swap)
             }
             State::Back(stream) => match stream.take() {
-                Some(stream) => {
-                    if std::mem::take(&mut self.owes_end) {
-                        link.send(Bytes::from_static(END_OF_INPUT));
-                    }
-                    Next::To(State::Stream(stream))
-                }
+                Some(stream) => Next::To(State::Stream(stream)),
                 None => Next::To(self.kill(now, link)?),
             },
             State::Inspect(asking) => {

@@ -1,7 +1,10 @@
 //! What is shared, by as many threads as there are parties, which wait for nothing but what they are promised to be woken
 //! for.
 
-#![expect(clippy::disallowed_methods, reason = "what is shared is tried by threads, with a clock of their own")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is shared is tried by threads, with a clock of their own"
+)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
