@@ -44,8 +44,8 @@ pub use op::live::{
     Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
 };
 pub use op::{
-    Ask, KillProcess, KillReport, Need, Op, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess, Shutdown,
-    Slot, Step, Wait,
+    Ask, KillProcess, KillReport, Need, Op, Pause, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess,
+    Shutdown, Slot, Step, Wait,
 };
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};

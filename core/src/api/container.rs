@@ -15,7 +15,9 @@ use crate::http::{Answer, Request};
 use crate::link::Link;
 use crate::op::live::{Beside, Callbacks, Live, Origin, Pump, Queue, Quieted, Relaxed, Sink, Start};
 use crate::op::unpaused::Unpaused;
-use crate::op::{Ask, Created, KillProcess, Op, Place, Processes, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+use crate::op::{
+    Ask, Created, KillProcess, Op, Pause, Place, Processes, Remove, Restart, Run, Shutdown, Slot, Step, Wait,
+};
 use crate::result::ExecSummary;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
@@ -401,7 +403,7 @@ impl<R: Runtime> Container<R> {
         })
     }
 
-    /// Freezes all its processes.
+    /// Freezes all its processes. Where the engine cannot freeze them at once, it is asked again for 10 s.
     ///
     /// A future of it that is dropped before its end may or may not have done it.
     ///
@@ -416,8 +418,9 @@ impl<R: Runtime> Container<R> {
     ///
     /// # Errors
     /// [`crate::ContainerError`]; [`Error::Refused`] if it is paused already.
-    pub fn pause(&self) -> R::Returns<Ask<()>> {
-        self.ask("pause container", container::pause(&self.id), |_| Ok(()))
+    pub fn pause(&self) -> R::Returns<Pause> {
+        let pause = Pause::new(self.engine.target(), &self.id, &self.name);
+        self.engine.runtime().drive(pause)
     }
 
     /// Lets its processes go on.

@@ -178,6 +178,11 @@ pub(crate) fn is_paused(answer: &Answer) -> bool {
     matches!(answer.status(), 409 | 500) && says_paused(&words(&answer.body).to_ascii_lowercase())
 }
 
+/// Whether it was refused because the container's processes could not be frozen in time.
+pub(crate) fn could_not_freeze(answer: &Answer) -> bool {
+    answer.status() == 500 && words(&answer.body).to_ascii_lowercase().contains("unable to freeze")
+}
+
 /// Whether it was refused because the container is not paused.
 pub(crate) fn is_not_paused(answer: &Answer) -> bool {
     words(&answer.body).to_ascii_lowercase().contains("not paused")

@@ -7,7 +7,8 @@ __pd_ifs=$IFS
 # Its name may hold spaces, parentheses and newlines; behind the last parenthesis there are only numbers.
 __pd_stat() {
     __pd_text=
-    while IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
+    # A read that fails, as of a process that is gone by now, leaves the variable as it was in some shells.
+    while __pd_line=; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
         __pd_text=$__pd_text$__pd_line
     done <"/proc/$1/stat"
     set -- ${__pd_text##*)}
@@ -29,7 +30,7 @@ __pd_mark() {
         *) set -- "/proc/$1/environ" ;;
     esac
     for __pd_file; do
-        while __pd_open=1; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
+        while __pd_open=1 __pd_line=; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
             case $__pd_line in
                 *POCKET_DOCK_EXEC="$__pd_want"*)
                     __pd_id=$__pd_want
@@ -50,7 +51,7 @@ __pd_mark() {
 # __pd_whose PID: its user and group as numbers, as __pd_user.
 __pd_whose() {
     __pd_user= __pd_owner=
-    while read -r __pd_word __pd_line; do
+    while __pd_word=; read -r __pd_word __pd_line; do
         case $__pd_word in
             Uid:)
                 set -- $__pd_line

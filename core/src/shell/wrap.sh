@@ -9,7 +9,8 @@
 #
 # Before it begins, it says "begin" in the same way: what comes earlier is the engine's.
 #
-# A code that is no number says why the command could not be started: nodir, nofile, noexec, nodd.
+# A code that is no number says why the command could not be started: nodir, nofile, noexec, nodd. Without a "begin", it is
+# certain that nothing of it ran.
 # Signals meant for the command's group must not end its supervisor; a trap, unlike ignoring, is not inherited.
 trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM
 __pd_id=$1 __pd_dir=$2 __pd_form=$3
@@ -18,26 +19,45 @@ __pd_say() {
     command printf '__PD_%s_%s__\n' "$__pd_id" "$1" 2>/dev/null
     command printf '__PD_%s_%s__\n' "$__pd_id" "$1" >&2 2>/dev/null
 }
-__pd_say begin
-# Whether $1 could have been executed: prints nofile or noexec if not.
+# Whether $1 could be executed: __pd_why is nofile or noexec if not.
 __pd_find() {
+    __pd_why=
     case $1 in
-        */*) if [ ! -e "$1" ]; then echo nofile; elif [ -d "$1" ] || [ ! -x "$1" ]; then echo noexec; fi ;;
-        *)
-            __pd_seen=nofile IFS=:
-            for __pd_place in $PATH; do
-                [ -d "${__pd_place:-.}/$1" ] && continue
-                [ -x "${__pd_place:-.}/$1" ] && return
-                [ -e "${__pd_place:-.}/$1" ] && __pd_seen=noexec
-            done
-            echo "$__pd_seen" ;;
+        */*)
+            if [ ! -e "$1" ]; then __pd_why=nofile; elif [ -d "$1" ] || [ ! -x "$1" ]; then __pd_why=noexec; fi
+            return ;;
     esac
+    __pd_why=nofile __pd_ifs=$IFS IFS=:
+    for __pd_place in $PATH; do
+        [ -d "${__pd_place:-.}/$1" ] && continue
+        [ -x "${__pd_place:-.}/$1" ] && __pd_why= && break
+        [ -e "${__pd_place:-.}/$1" ] && __pd_why=noexec
+    done
+    IFS=$__pd_ifs
 }
+# What cannot be started is known before it begins, but for programs that a shell has in itself.
+__pd_look() {
+    __pd_find "$1"
+    case $1 in
+        */*) return ;;
+    esac
+    [ -n "$__pd_why" ] && command -v "$1" >/dev/null 2>&1 && __pd_why=
+}
+__pd_why=
 if [ -n "$__pd_dir" ] && ! cd -- "$__pd_dir" 2>/dev/null; then
-    __pd_say nodir
-    exit 125
+    __pd_why=nodir
+else
+    case $__pd_form in
+        argv) __pd_look "$1" ;;
+        code)
+            __pd_look "$2"
+            # dd reads exactly so many bytes, and all of them before it writes the first: what follows is the program's.
+            dd bs=1 count=0 iflag=fullblock </dev/null >/dev/null 2>&1 || __pd_why=nodd ;;
+    esac
 fi
-case $__pd_form in
+[ -n "$__pd_why" ] || __pd_say begin
+case ${__pd_why:-$__pd_form} in
+    no*) __pd_code=$__pd_why ;;
     shell)
         /bin/sh -c "$1"
         __pd_code=$? ;;
@@ -47,11 +67,6 @@ case $__pd_form in
     code)
         __pd_bytes=$1
         shift
-        # dd reads exactly so many bytes, and all of them before it writes the first: what follows is the program's.
-        if ! dd bs=1 count=0 iflag=fullblock </dev/null >/dev/null 2>&1; then
-            __pd_say nodd
-            exit 125
-        fi
         exec 4<&0
         dd bs="$__pd_bytes" count=1 iflag=fullblock <&4 2>/dev/null | {
             exec 5<&0 <&4 4<&-
@@ -62,7 +77,7 @@ case $__pd_form in
 esac
 case $__pd_form$__pd_code in
     argv12[67] | code12[67])
-        __pd_why=$(__pd_find "$1")
+        __pd_find "$1"
         __pd_code=${__pd_why:-$__pd_code} ;;
 esac
 __pd_say "$__pd_code"

@@ -60,7 +60,16 @@ pub(super) fn signals_are_obeyed_or_survived<A: Adapter>(bench: &Bench<A>) -> Ve
         let sandbox = container(bench, image)?;
         let other = spawn(bench, &sandbox, "sleep 5001 & touch /tmp/up; sleep 5001")?;
         let obeys = spawn(bench, &sandbox, "sleep 5002 & sleep 5002 & touch /tmp/up; sleep 5002")?;
-        clean("obeyed", &kill(bench, &sandbox, obeys.id(), Signal::Term)?, 4)?;
+        let report = kill(bench, &sandbox, obeys.id(), Signal::Term)?;
+        // On a machine with much to do, the supervisor may see its children's end a little later.
+        check(
+            report.unknown.is_none() && report.survivors.len() <= 1 && report.signalled.len() >= 4,
+            || format!("obeyed on {image}: {report:?}"),
+        )?;
+        check(
+            bench.wait(obeys.wait_timeout(Duration::from_secs(10)))?.is_some(),
+            || "what obeyed has not ended".to_owned(),
+        )?;
         same("left of it", count(bench, &sandbox, "5002")?, 0)?;
         let stubborn = "trap '' TERM; (trap '' TERM; sleep 5003) & touch /tmp/up; wait; wait";
         let stubborn = spawn(bench, &sandbox, stubborn)?;
@@ -88,11 +97,21 @@ pub(super) fn signals_are_obeyed_or_survived<A: Adapter>(bench: &Bench<A>) -> Ve
 pub(super) fn nothing_hides_by_half<A: Adapter>(bench: &Bench<A>) -> Verdict {
     for image in SHELLS {
         let sandbox = container(bench, image)?;
-        let tree = "env -i sleep 5010 & env -i sh -c 'sleep 5010 & sleep 5010' & setsid env -i sleep 5010 & \
-                    (setsid sleep 5010 &); (env -i sleep 5010 &); touch /tmp/up; sleep 5010";
+        // A few engines start a command in a session of their own, which nobody in the container can tell from others.
+        let look = bench.wait(sandbox.run("read -r _ _ _ _ _ session _ </proc/$$/stat; echo $session"))?;
+        let tells = look.stdout_text().trim() != "0";
+        let orphan = if tells { "(env -i sleep 5010 &);" } else { "" };
+        let tree = format!(
+            "env -i sleep 5010 & env -i sh -c 'sleep 5010 & sleep 5010' & setsid env -i sleep 5010 & \
+             (setsid sleep 5010 &); {orphan} touch /tmp/up; sleep 5010; :"
+        );
         let process = spawn(bench, &sandbox, tree)?;
-        same("come up", count(bench, &sandbox, "5010")?, 7)?;
-        clean(image, &kill(bench, &sandbox, process.id(), Signal::Kill)?, 8)?;
+        let wanted = 6 + usize::from(tells);
+        let until = bench.adapter.now() + Duration::from_secs(5);
+        while count(bench, &sandbox, "5010")? < wanted && bench.adapter.now() < until {}
+        same("come up", count(bench, &sandbox, "5010")?, wanted)?;
+        let report = kill(bench, &sandbox, process.id(), Signal::Kill)?;
+        clean(image, &report, wanted + 2)?;
         same("left", count(bench, &sandbox, "5010")?, 0)?;
         bench.wait(sandbox.shutdown())?;
     }

@@ -10,8 +10,8 @@ use crate::lab::images;
 
 /// An engine that waits for somebody to read takes ten seconds and more.
 const SOON: Duration = Duration::from_secs(10);
-/// What is held for a reader, at least.
-const HELD: usize = 1 << 20;
+/// What is held for a reader, at least: 1 MiB, what each piece takes besides its bytes included.
+const HELD: usize = 900 << 10;
 /// A tree that leaves its session and its parents.
 const TREE: &str = "trap '' TERM HUP; setsid sleep 3201 & (sleep 3202 &); (setsid sh -c 'sleep 3203 & sleep 3204' &); \
                     echo ready; sleep 3205; echo never";

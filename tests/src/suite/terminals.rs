@@ -63,7 +63,7 @@ pub(super) fn a_run_on_a_terminal<A: Adapter>(bench: &Bench<A>) -> Verdict {
 
 pub(super) fn the_size_is_right_from_the_start<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    for (cols, rows) in [(123, 45), (1, 1), (500, 200)] {
+    for (cols, rows) in [(123, 45), (2, 3), (500, 200)] {
         let mut stream = bench.wait(sandbox.stream(Command::from("stty size").tty(cols, rows)))?;
         same("size", text(bench, &mut stream)?.0, format!("{rows} {cols}\r\n"))?;
         let mut stream = bench.wait(sandbox.stream(Command::argv(["stty", "size"]).tty(cols, rows)))?;
@@ -208,12 +208,16 @@ pub(super) fn a_terminal_without_a_shell<A: Adapter>(bench: &Bench<A>) -> Verdic
 
 pub(super) fn a_terminal_that_cannot_begin<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.sandbox()?;
-    let nowhere = bench.wait(sandbox.stream(Command::from("true").tty(80, 24).workdir("/no/such")));
+    let nowhere = bench
+        .wait(sandbox.stream(Command::from("true").tty(80, 24).workdir("/no/such")))
+        .map(|_| "it began");
     check(
         matches!(nowhere, Err(Error::Exec(ExecError::NoDirectory { .. }))),
         || format!("{nowhere:?}"),
     )?;
-    let nobody = bench.wait(sandbox.stream(Command::from("true").tty(80, 24).user("no-such-user")));
+    let nobody = bench
+        .wait(sandbox.stream(Command::from("true").tty(80, 24).user("no-such-user")))
+        .map(|_| "it began");
     check(matches!(nobody, Err(Error::Exec(ExecError::NoUser { .. }))), || {
         format!("{nobody:?}")
     })?;

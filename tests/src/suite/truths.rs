@@ -20,10 +20,11 @@ pub(super) fn a_user_that_is_not_in_the_image<A: Adapter>(bench: &Bench<A>) -> V
     Ok(())
 }
 
-/// A main process that says with its exit code that it was told to end.
+/// A main process that says with its exit code that it was told to end. It makes no other processes, as those that appear
+/// in the middle of a pause let Docker fail at it.
 fn polite() -> ContainerSpec {
     ContainerSpec::new(images::BUSYBOX)
-        .command(["/bin/sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.1; done"])
+        .command(["/bin/sh", "-c", "trap 'exit 7' TERM; sleep 1000 & wait $!"])
         .auto_remove(false)
 }
 
@@ -38,8 +39,17 @@ fn paused<A: Adapter>(bench: &Bench<A>, spec: ContainerSpec) -> Result<Container
 pub(super) fn a_paused_one_goes_on_for_its_end<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = paused(bench, polite())?;
     bench.wait(sandbox.start())?;
-    same("started", bench.wait(sandbox.inspect())?.paused, false)?;
-    same("runs", bench.wait(sandbox.run("true"))?.exit_code, 0)?;
+    // Docker 20 hears of the pause once more when it is over, and for a moment believes in it.
+    let until = bench.adapter.now() + Duration::from_secs(10);
+    let ran = loop {
+        match bench.wait(sandbox.run("true")) {
+            Err(Error::Container(ContainerError::Paused { .. })) if bench.adapter.now() < until => {
+                bench.adapter.pause(Duration::from_millis(20));
+            }
+            ran => break ran?,
+        }
+    };
+    same("runs", ran.exit_code, 0)?;
     bench.wait(sandbox.pause())?;
     bench.wait(sandbox.restart())?;
     same("restarted", bench.wait(sandbox.run("true"))?.exit_code, 0)?;

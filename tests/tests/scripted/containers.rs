@@ -299,6 +299,37 @@ fn a_paused_one_goes_on_for_its_end() {
 }
 
 #[test]
+fn one_that_cannot_be_frozen_at_once_is_paused_later() {
+    const BUSY: &str = "{\"message\":\"cannot pause: OCI runtime pause failed: unable to freeze: unknown\"}";
+    let busy = || {
+        let head = format!("HTTP/1.1 500 X\r\nContent-Length: {}\r\n\r\n", BUSY.len());
+        Reply::Open((head + BUSY).into_bytes())
+    };
+    everywhere(|world| {
+        let container = world.container();
+        for _ in 0..3 {
+            world.sim.reply("POST", "/pause", busy());
+        }
+        container.pause().unwrap();
+        assert!(container.inspect().unwrap().paused, "{}", world.at);
+        assert_eq!(world.sim.count("POST", "/pause"), 4, "{}", world.at);
+        container.unpause().unwrap();
+        for _ in 0..500 {
+            world.sim.reply("POST", "/pause", busy());
+        }
+        let before = world.runtime.elapsed();
+        let error = container.pause().unwrap_err();
+        assert!(
+            matches!(error, Error::Refused { status: 500, .. }),
+            "{}: {error}",
+            world.at
+        );
+        let took = world.runtime.elapsed() - before;
+        assert!(took < Duration::from_secs(11), "{}: {took:?}", world.at);
+    });
+}
+
+#[test]
 fn no_limit_is_too_long() {
     everywhere(|world| {
         let options = Options::new().socket("/run/engine.sock").answer_limit(Duration::MAX);

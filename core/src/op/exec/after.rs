@@ -17,6 +17,8 @@ use crate::engine_api::{Target, container, exec, json};
 use crate::error::{ContainerError, Error};
 use crate::link::Link;
 
+/// How long an engine may take to see the end of a container behind the end of what ran in it.
+const NEWS: Duration = Duration::from_millis(500);
 /// How long a container that ended, and removes itself, is given for that.
 const REMOVAL: Duration = Duration::from_secs(5);
 
@@ -112,6 +114,8 @@ pub(super) struct Looking {
     call: Call,
     rest: Option<Instant>,
     until: Option<Instant>,
+    /// When it is believed that the container runs on.
+    believes: Option<Instant>,
     /// What became of the command if the container runs.
     otherwise: Option<Result<i32, Error>>,
 }
@@ -124,6 +128,7 @@ impl Looking {
             call: look(target, &place.id)?,
             rest: None,
             until: None,
+            believes: None,
             otherwise: Some(otherwise),
         })
     }
@@ -148,6 +153,12 @@ impl Looking {
         let seen: container::Inspected = json("inspect container", &answer.body)?;
         let state = seen.state.unwrap_or_default();
         if state.running.unwrap_or(false) {
+            // Docker hears of the commands of a container before it hears that the container has ended.
+            if now < *self.believes.get_or_insert(now + NEWS) {
+                link.hang_up();
+                self.rest = Some(now + QUIET);
+                return Ok(wait(now + QUIET));
+            }
             return self.otherwise.take().map(Step::Done).ok_or_else(after_the_end);
         }
         let status = state.status.unwrap_or_default();

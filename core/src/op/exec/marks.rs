@@ -24,6 +24,9 @@ pub(super) struct Marks {
     stderr: One,
     /// What came before the command began; where there are no marks, the first of its output.
     words: BytesMut,
+    /// Where there are no marks: what may be the engine's words, as long as nothing says that the command began.
+    held: VecDeque<(Channel, Bytes)>,
+    believed: bool,
     ready: VecDeque<(Channel, Bytes)>,
 }
 
@@ -45,6 +48,8 @@ impl Marks {
             stdout: one(),
             stderr: one(),
             words: BytesMut::new(),
+            held: VecDeque::new(),
+            believed: false,
             ready: VecDeque::new(),
         }
     }
@@ -53,7 +58,10 @@ impl Marks {
         let Frame { channel, mut data } = frame;
         if !marked {
             remember(&mut self.words, &data);
-            self.ready.push_back((channel, data));
+            self.held.push_back((channel, data));
+            if self.believed || !could_be_the_engines(&self.words) {
+                self.believe();
+            }
             return;
         }
         let one = match channel {
@@ -77,6 +85,17 @@ impl Marks {
         }
         let mut output = |piece: Bytes| self.ready.push_back((channel, piece));
         one.code = one.sentinel.push(data, &mut output).map(|found| found.code);
+    }
+
+    /// Where there are no marks: it has begun, so everything is output.
+    pub(super) fn believe(&mut self) {
+        self.believed = true;
+        self.ready.append(&mut self.held);
+    }
+
+    /// Whether that is so.
+    pub(super) fn is_believed(&self) -> bool {
+        self.believed
     }
 
     /// The next piece of output.
@@ -112,6 +131,18 @@ impl Marks {
     pub(super) fn words(&self) -> String {
         String::from_utf8_lossy(&self.words).into_owned()
     }
+}
+
+/// How engines begin to say that they could not start something.
+const FAILURES: [&str; 4] = ["OCI runtime", "unable to find user", "exec failed", "Error: "];
+
+/// Whether this may be, or become, an engine's word on a failed start. If it is a program's, it is only held for a moment.
+fn could_be_the_engines(words: &[u8]) -> bool {
+    words.len() < WORDS_BYTES
+        && FAILURES.iter().any(|failure| {
+            let known = failure.len().min(words.len());
+            words[..known].eq_ignore_ascii_case(&failure.as_bytes()[..known])
+        })
 }
 
 fn remember(words: &mut BytesMut, piece: &[u8]) {

@@ -174,8 +174,14 @@ impl Exec {
             tty: self.command.tty.is_some(),
         };
         Ok(Next::To(match said.means(&self.command)? {
-            Verdict::Exited(code) => State::Exited(code, self.ran(now)),
-            Verdict::Doubtful(otherwise) => State::Look(Looking::new(&self.target, &self.place, otherwise)?),
+            Verdict::Exited(code) => {
+                self.marks.believe();
+                State::Exited(code, self.ran(now))
+            }
+            Verdict::Doubtful(otherwise) => {
+                self.marks.believe();
+                State::Look(Looking::new(&self.target, &self.place, otherwise)?)
+            }
             Verdict::Directly => {
                 self.direct = true;
                 self.marks = Marks::new(&self.mark);

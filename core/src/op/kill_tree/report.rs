@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 ///
 /// Its processes are those that have its mark in their environment, as every child of one has; those that descend from
 /// one; and those that share a session or a process group with one. So one can hide only that has cleaned its
-/// environment, outlived its parent, and begun a session of its own, all three, before it was looked for; or that made
-/// itself unreadable to every user, as a program with the set-user-id bit is, and did the last two.
+/// environment, outlived its parent, and begun a session of its own, all three, before it was looked for. Podman 4 with
+/// runc starts commands in a session that the container cannot tell from others: there the first two are enough. A program
+/// that nobody may look into, as one with the set-user-id bit, needs no clean environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KillReport {
