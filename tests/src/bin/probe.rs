@@ -103,6 +103,8 @@ const READ: u64 = 256 << 20;
 /// How much waits for the sleeper.
 const WAITS: u64 = 1 << 30;
 
+static ZEROS: [u8; 4096] = [0; 4096];
+
 fn sleeper<A: Adapter>(adapter: &A, socket: &str) -> Result<()> {
     let connect = pocket_dock_core::Engine::connect_with(adapter.runtime(), Options::new().socket(socket));
     let engine = adapter.wait(connect)?;
@@ -111,33 +113,36 @@ fn sleeper<A: Adapter>(adapter: &A, socket: &str) -> Result<()> {
     adapter.wait(sandbox.run("head -c 1000000 /dev/zero"))?;
     let before = peak()?;
     let rest = WAITS - READ;
-    let line = format!("head -c {READ} /dev/zero; echo half; head -c {rest} /dev/zero; exit 9");
+    let zeros = |bytes: u64| format!("dd if=/dev/zero bs=65536 count={} 2>/dev/null", bytes / 65536);
+    let line = format!("{}; echo half; {}; exit 9", zeros(READ), zeros(rest));
     let mut stream = adapter.wait(sandbox.stream(line))?;
     std::thread::sleep(Duration::from_secs(2));
     let (asleep, began) = (peak()?, Instant::now());
     let half = b"half\n";
-    let (mut zeros, mut seen) = (0, Vec::new());
+    let (mut zeros, mut seen, mut behind) = (0, Vec::new(), 0);
     // The word stands behind so many zeros, and is cut where the engine likes.
     while zeros < READ || seen.len() < half.len() {
-        let data = adapter.wait(stream.next())?.ok_or("it ended early")?.data;
-        for byte in data {
-            match byte {
-                0 => zeros += 1,
-                _ if zeros == READ => seen.push(byte),
-                other => return Err(format!("{other} behind {zeros} zeros").into()),
-            }
+        let mut data = adapter.wait(stream.next())?.ok_or("it ended early")?.data;
+        let left = usize::try_from(READ - zeros)?.min(data.len());
+        let before = data.split_to(left);
+        if !before.chunks(ZEROS.len()).all(|piece| *piece == ZEROS[..piece.len()]) {
+            return Err(format!("something else than zeros behind {zeros} of them").into());
         }
+        zeros += before.len() as u64;
+        let word = data.split_to((half.len() - seen.len()).min(data.len()));
+        seen.extend_from_slice(&word);
+        behind += data.len() as u64;
     }
     if seen != half {
         return Err(format!("{seen:?} in the middle").into());
     }
     if began.elapsed() < Duration::from_secs(1) {
         while let Some(piece) = adapter.wait(stream.next())? {
-            zeros += piece.data.len() as u64;
+            behind += piece.data.len() as u64;
         }
         let ended = adapter.wait(stream.result())?;
-        if (zeros, ended.stdout_bytes, ended.exit_code) != (WAITS, WAITS + half.len() as u64, 9) {
-            return Err(format!("{zeros} zeros, {ended:?}").into());
+        if (behind, ended.stdout_bytes, ended.exit_code) != (rest, WAITS + half.len() as u64, 9) {
+            return Err(format!("{behind} bytes behind the middle, {ended:?}").into());
         }
     }
     let after = peak()?;
