@@ -5,8 +5,9 @@ use super::Flags;
 /// The environment variable by which the processes of one command of a session are found.
 pub(crate) const TURN_MARK: &str = "POCKET_DOCK_TURN";
 
-/// Puts the shell back to what it was before a command was told to end.
-const UNDO: &str = "case ${__pd_again+x} in x) \\command trap - DEBUG; \\command eval \"$__pd_again\"; \
+/// Puts the shell back to what it was before a command was told to end. What bash has to say of jobs that were killed, it
+/// says here.
+const UNDO: &str = "\\command jobs; case ${__pd_again+x} in x) \\command trap - DEBUG; \\command eval \"$__pd_again\"; \
                     \\command unset __pd_again ;; esac; ";
 
 /// The first lines: they make the copies of both streams, and tell the shell's process id and its kind in borders of this
@@ -73,6 +74,8 @@ impl Line<'_> {
         let mut line = String::with_capacity(self.text.len() + 1000);
         let undo = if self.undo { UNDO } else { "" };
         let name = name(id);
+        // Behind a command that it could not parse, bash takes the first word for a word, whatever it is.
+        line.push('\n');
         line.push_str(&format!(
             "{{ {undo}\\command printf {name} >|/proc/self/comm; __pd_code=; }} >/dev/null 2>&1; "
         ));
@@ -192,6 +195,6 @@ mod tests {
         .write();
         assert!(line.contains("command eval '\\command . '\\''/tmp/a'\\''\n' <'/tmp/b' 8>&-"));
         assert!(line.ends_with("command rm -f '/tmp/a'; \\command rm -f '/tmp/b'; } >/dev/null 2>&1\n"));
-        assert!(line.starts_with("{ case ${__pd_again+x} in"));
+        assert!(line.starts_with("\n{ \\command jobs; case ${__pd_again+x} in"));
     }
 }

@@ -8,6 +8,10 @@ mod dropped;
 mod executors;
 mod faults;
 mod reading;
+mod session_ends;
+mod sessions;
+mod sessions_turns;
+mod shells;
 mod stream_ends;
 mod stream_input;
 mod stream_limits;
@@ -166,6 +170,33 @@ cases! {
         terminals::python_sees_a_terminal,
         terminals::a_terminal_without_a_shell,
         terminals::a_terminal_that_cannot_begin,
+        sessions::row_01_the_command_reads_stdin,
+        sessions::row_02_redirections_and_loops,
+        sessions::row_03_any_bytes,
+        sessions::row_04_output_that_comes_late,
+        sessions::row_05_what_is_no_command,
+        sessions::row_06_the_command_exits,
+        sessions::row_07_set_minus_e_left_on,
+        sessions::row_08_the_shell_is_replaced,
+        sessions::row_09_what_the_user_redefines,
+        sessions::row_10_break_and_return_at_the_top,
+        sessions_turns::row_11_a_timeout,
+        sessions_turns::row_12_an_interrupt,
+        sessions_turns::row_13_both_streams_are_complete,
+        sessions_turns::row_14_what_looks_like_a_border,
+        sessions_turns::row_15_much_output,
+        sessions_turns::row_16_prompts_come_as_they_are,
+        sessions_turns::row_17_a_long_script,
+        sessions_turns::row_18_the_shell_or_its_container_is_killed,
+        sessions_turns::row_19_exit_codes_and_signals,
+        sessions_turns::row_20_many_callers,
+        sessions_turns::a_shell_that_does_not_come_back,
+        session_ends::a_dropped_turn_leaves_nothing,
+        session_ends::a_dropped_turn_in_the_queue,
+        session_ends::a_dropped_session_leaves_nothing,
+        session_ends::a_closed_session_leaves_its_container,
+        session_ends::a_shutdown_closes_sessions_first,
+        session_ends::several_sessions_of_one_container,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
