@@ -217,6 +217,8 @@ impl Model {
                 .code(137)
                 .said(Stderr::Any),
             6 => Step::new("sh -c 'kill -TERM $$'").code(143).said(Stderr::Any),
+            // Bash refuses it.
+            7 if self.shell == Shell::Bash => Step::new(format!("return {code}")).code(2).said(Stderr::Complaint),
             7 => Step::new(format!("return {code}")).code(code),
             _ => Step::new(*random.one_of(&["break", "continue", "break 3", "continue 7"])).said(Stderr::Any),
         }
