@@ -31,10 +31,10 @@ impl Model {
             198 if random.one_in(4) => self.time_out(),
             _ => Step::new("").out(""),
         };
-        if self.traced {
-            if let Stderr::Exactly(said) = step.stderr {
-                step.stderr = Stderr::Traced(said);
-            }
+        if self.traced
+            && let Stderr::Exactly(said) = step.stderr
+        {
+            step.stderr = Stderr::Traced(said);
         }
         // It tells what it traces itself.
         match step.text.as_str() {
