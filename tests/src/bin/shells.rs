@@ -129,7 +129,7 @@ fn turns(sandbox: &Container, shell: Shell, count: u64) -> Result<()> {
             0 => ("n=$((n+1)); printf %s $n", (0, number.to_string(), String::new())),
             1 => ("n=$((n+1)); failing $n", (7, String::new(), number.to_string())),
             _ => (
-                "n=$((n+1)); printf '%s\\n' $n; return 3",
+                "n=$((n+1)); printf '%s\\n' $n; (exit 3)",
                 (3, format!("{number}\n"), String::new()),
             ),
         };

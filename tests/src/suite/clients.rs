@@ -9,16 +9,21 @@ use std::time::{Duration, Instant};
 use pocket_dock_core::Host;
 
 use super::{Adapter, Bench, Failure, Verdict, check, same};
+use crate::walk::Shell;
 
 /// How many clients are killed.
 const KILLS: usize = 100;
 /// How many of them live at a time.
 const AT_ONCE: usize = 5;
 
-/// The program `probe`, which stands beside the directory of the tests.
 fn probe() -> Result<PathBuf, Failure> {
+    program("probe")
+}
+
+/// A program of this package, which stands beside the directory of the tests.
+fn program(name: &str) -> Result<PathBuf, Failure> {
     let test = std::env::current_exe()?;
-    let path = test.ancestors().nth(2).ok_or("the test is nowhere")?.join("probe");
+    let path = test.ancestors().nth(2).ok_or("the test is nowhere")?.join(name);
     check(path.is_file(), || {
         format!("{} is missing: run `cargo lab test`", path.display())
     })?;
@@ -148,4 +153,42 @@ pub(super) fn a_sleeping_reader_keeps_memory_flat<A: Adapter>(bench: &Bench<A>) 
     check(asleep < 8 * 1024 && in_all < 8 * 1024, || {
         format!("memory grew by {asleep} KiB while it slept and {in_all} KiB in all, to {peak} KiB")
     })
+}
+
+/// Nothing grows, and no result is another's. Each shell has a client of its own, all at once.
+pub(super) fn many_commands_in_one_session<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    on_each_shell(bench, "turns", &["2000"])
+}
+
+/// Memory is bounded, whatever a command prints.
+pub(super) fn a_flood_and_a_long_line_in_one_command<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    on_each_shell(bench, "flood", &["256", "50"])
+}
+
+fn on_each_shell<A: Adapter>(bench: &Bench<A>, what: &str, numbers: &[&str]) -> Verdict {
+    let shells = program("shells")?;
+    let start = |shell: Shell| {
+        Command::new(&shells)
+            .arg(what)
+            .arg(bench.peer.socket())
+            .arg(shell.name())
+            .args(numbers)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+    };
+    let mut clients = Vec::new();
+    for shell in Shell::ALL {
+        clients.push((shell, start(shell)?));
+    }
+    let mut verdict = Ok(());
+    for (shell, client) in clients {
+        let output = client.wait_with_output()?;
+        let said = [output.stdout, output.stderr].concat();
+        verdict = verdict.and(check(output.status.success(), || {
+            format!("{}: {}", shell.name(), String::from_utf8_lossy(&said))
+        }));
+    }
+    verdict
 }

@@ -20,8 +20,10 @@ mod stream_ends;
 mod stream_input;
 mod stream_limits;
 mod streams;
+mod tap;
 mod terminals;
 mod truths;
+mod walks;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -237,12 +239,16 @@ cases! {
         session_ends::a_closed_session_leaves_its_container,
         session_ends::a_shutdown_closes_sessions_first,
         session_ends::several_sessions_of_one_container,
+        walks::a_hundred_random_commands_beside_a_model,
+        walks::borders_that_were_overheard_are_output,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
         clients::killed_at_a_hundred_moments,
         clients::killed_after_a_restart,
         clients::a_gibibyte_in_less_than_32_mebibytes,
+        clients::many_commands_in_one_session,
+        clients::a_flood_and_a_long_line_in_one_command,
     ],
 }
 

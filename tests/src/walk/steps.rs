@@ -31,10 +31,10 @@ impl Model {
             198 if random.one_in(4) => self.time_out(),
             _ => Step::new("").out(""),
         };
-        if self.traced {
-            if let Stderr::Exactly(said) = step.stderr {
-                step.stderr = Stderr::Traced(said);
-            }
+        if self.traced
+            && let Stderr::Exactly(said) = step.stderr
+        {
+            step.stderr = Stderr::Traced(said);
         }
         // It tells what it traces itself.
         match step.text.as_str() {
@@ -217,6 +217,8 @@ impl Model {
                 .code(137)
                 .said(Stderr::Any),
             6 => Step::new("sh -c 'kill -TERM $$'").code(143).said(Stderr::Any),
+            // Bash refuses it.
+            7 if self.shell == Shell::Bash => Step::new(format!("return {code}")).code(2).said(Stderr::Complaint),
             7 => Step::new(format!("return {code}")).code(code),
             _ => Step::new(*random.one_of(&["break", "continue", "break 3", "continue 7"])).said(Stderr::Any),
         }
