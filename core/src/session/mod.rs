@@ -20,4 +20,4 @@ mod borders;
 mod script;
 
 pub(crate) use borders::{Borders, Flags, Piece};
-pub(crate) use script::{Files, Kind, Line, hello, name, shell};
+pub(crate) use script::{Files, Kind, Line, again, hello, name, shell};

@@ -5,15 +5,24 @@ use super::Flags;
 /// The environment variable by which the processes of one command of a session are found.
 pub(crate) const TURN_MARK: &str = "POCKET_DOCK_TURN";
 
-/// Puts the shell back to what it was before a command was told to end. What bash has to say of jobs that were killed, it
-/// says here.
-const UNDO: &str = "\\command jobs; case ${__pd_again+x} in x) \\command trap - DEBUG; \\command eval \"$__pd_again\"; \
-                    \\command unset __pd_again ;; esac; ";
-
 /// The first lines: they make the copies of both streams, and tell the shell's process id and its kind in borders of this
 /// id.
 pub(crate) fn hello(border: &str) -> String {
     crate::shell::SESSION.replace("BORDER", border)
+}
+
+/// Behind a command that was told to end: puts back what that changed in the shell, and says in borders of this id that it
+/// has. What bash has to say of jobs that were killed, it says in front of them.
+pub(crate) fn again(border: &str, kind: Kind) -> String {
+    let kind = match kind {
+        Kind::Bash => "bash",
+        Kind::Other => "sh",
+    };
+    format!(
+        "\n{{ \\command jobs; case ${{__pd_again+x}} in x) \\command trap - DEBUG; \\command eval \"$__pd_again\"; \
+         \\command unset __pd_again ;; esac; \\command printf '__PD_{border}_%d__\\n' \"$$\" >&8; \
+         \\command printf '__PD_{border}_{kind}__\\n' >&9; }} >/dev/null 2>&1\n"
+    )
 }
 
 /// What the shell is called for the time of a turn, and whatever it forks then that never becomes a program of its own.
@@ -51,6 +60,15 @@ pub(crate) struct Files {
     pub(crate) stdin: Option<String>,
 }
 
+impl Files {
+    /// A command that does nothing but remove them.
+    pub(crate) fn removal(self) -> (String, Self) {
+        let text = self.text.map(|file| format!("\\command rm -f {}", quoted(&file)));
+        let stdin = self.stdin;
+        (text.unwrap_or_default(), Self { text: None, stdin })
+    }
+}
+
 /// How one command is handed to the shell.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
@@ -62,8 +80,6 @@ pub(crate) struct Line<'a> {
     pub(crate) files: &'a Files,
     /// What the shell was like behind the command before.
     pub(crate) flags: Flags,
-    /// Whether something before was told to end, so that what that did to the shell is to be undone.
-    pub(crate) undo: bool,
     pub(crate) kind: Kind,
 }
 
@@ -72,12 +88,11 @@ impl Line<'_> {
     pub(crate) fn write(&self) -> String {
         let Self { id, border, .. } = self;
         let mut line = String::with_capacity(self.text.len() + 1000);
-        let undo = if self.undo { UNDO } else { "" };
         let name = name(id);
         // Behind a command that it could not parse, bash takes the first word for a word, whatever it is.
         line.push('\n');
         line.push_str(&format!(
-            "{{ {undo}\\command printf {name} >|/proc/self/comm; __pd_code=; }} >/dev/null 2>&1; "
+            "{{ \\command printf {name} >|/proc/self/comm; __pd_code=; }} >/dev/null 2>&1; "
         ));
         // A return that no function catches would end dash and ash.
         let caught = self.kind == Kind::Other && self.files.text.is_none() && self.text.contains("return");
@@ -133,14 +148,13 @@ mod tests {
     const ID: &str = "00112233445566778899aabbccddeeff";
 
     fn line(text: &str, flags: Flags, kind: Kind) -> String {
-        let (files, undo) = (&Files::default(), false);
+        let files = &Files::default();
         Line {
             id: ID,
             border: "ff",
             text,
             files,
             flags,
-            undo,
             kind,
         }
         .write()
@@ -189,12 +203,10 @@ mod tests {
             text: "return",
             files: &files,
             flags: Flags::default(),
-            undo: true,
             kind: Kind::Other,
         }
         .write();
         assert!(line.contains("command eval '\\command . '\\''/tmp/a'\\''\n' <'/tmp/b' 8>&-"));
         assert!(line.ends_with("command rm -f '/tmp/a'; \\command rm -f '/tmp/b'; } >/dev/null 2>&1\n"));
-        assert!(line.starts_with("\n{ \\command jobs; case ${__pd_again+x} in"));
     }
 }

@@ -5,7 +5,9 @@
 exec 8>&1 9>&2
 # A command is told to end by SIGURG to the shell, which ignores it otherwise: what the command has not done yet is not
 # done. Ash and dash go back to where the command was begun by an error that is made for that. Bash goes on behind such an
-# error, but it leaves its loops and skips what a DEBUG trap refuses; what stood there before is put back behind it.
+# error, but it leaves its loops and skips what a DEBUG trap refuses; what stood there before is put back behind it. The
+# name is given up while bash forks for that, so that the fork is not taken for the command's. Bash also sends itself a
+# SIGINT when one has ended a command substitution.
 case ${BASH_VERSION:+bash} in
     bash)
         __pd_kind=bash
@@ -13,12 +15,17 @@ case ${BASH_VERSION:+bash} in
             *,)
                 __pd_code=${__pd_code:-$?}
                 set +e
-                case ${__pd_again+x} in "") __pd_again=$(shopt -p extdebug; trap -p DEBUG) ;; esac
+                case ${__pd_again+x} in
+                    "")
+                        printf sh >|/proc/self/comm
+                        __pd_again=$(shopt -p extdebug; trap -p DEBUG)
+                        printf sh:%s ${POCKET_DOCK_TURN:0:12} >|/proc/self/comm ;;
+                esac
                 shopt -s extdebug
                 trap "case \$POCKET_DOCK_TURN in \"\") ;; *) break 999; ! : ;; esac >/dev/null 2>&1" DEBUG
                 break 999 ;;
         esac >/dev/null 2>&1'
-        trap '\command eval "$__pd_stop"' URG ;;
+        trap '\command eval "$__pd_stop"' URG INT ;;
     *)
         __pd_kind=sh
         __pd_stop='case $?${POCKET_DOCK_TURN:+,} in

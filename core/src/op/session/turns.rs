@@ -8,6 +8,7 @@
 //!                             │    processes are killed ──(both borders, and a report)┤
 //!                             └──(the shell does not come back)──► the session is closed, or its shell replaced
 //! ```
+//! Behind one that was told to end, the shell is first put back to what it was.
 //! A turn keeps the shell for as long as anything signals its processes: what is meant for one is not to hit the next.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +25,7 @@ use crate::error::{CloseReason, Error};
 use crate::op::live::{Input, Sort, Wish};
 use crate::op::{KillReport, after};
 use crate::result::ExecSummary;
-use crate::session::{Borders, Flags, Kind, Line, Piece, hello};
+use crate::session::{Borders, Files, Flags, Kind, Line, Piece, again, hello};
 use crate::signal::Signal;
 use crate::stream::Channel;
 
@@ -48,7 +49,7 @@ pub(crate) struct Turns {
     flags: Flags,
     kind: Kind,
     current: Option<Current>,
-    /// Finds what the shell says behind the first lines.
+    /// Finds what the shell says behind the first lines, or behind a command that was told to end.
     hello: Option<Borders>,
     /// Until when it must have said that.
     greets: Option<Instant>,
@@ -110,11 +111,16 @@ impl Turns {
 
     /// What a new shell is asked first.
     fn greet(&mut self) {
+        self.flags = Flags::default();
+        self.ask(hello);
+    }
+
+    /// The shell is asked something that is no turn, and whose answer is waited for.
+    fn ask(&mut self, what: impl FnOnce(&str) -> String) {
         let border = self.shell.random();
-        self.input = Some(hello(&border).into());
+        self.input = Some(what(&border).into());
         self.hello = Some(Borders::new(&border));
         self.greets = None;
-        self.flags = Flags::default();
     }
 
     fn begin(&mut self, now: Instant) {
@@ -122,20 +128,24 @@ impl Turns {
             let Some((pending, files)) = self.shell.next() else {
                 return;
             };
-            if pending.live.orders(Waker::noop()).wish > Wish::GoOn {
+            let dropped = pending.live.orders(Waker::noop()).wish > Wish::GoOn;
+            if dropped && files == Files::default() {
                 self.shell.turn_over();
-                pending
-                    .live
-                    .end(Err(Error::misuse("the turn was dropped before it began")));
+                pending.live.end(Ok(ExecSummary::default()));
                 continue;
             }
+            // What was dropped before it began has files to be removed at most.
+            let (text, files) = if dropped {
+                files.removal()
+            } else {
+                (pending.text.clone(), files)
+            };
             let line = Line {
                 id: &pending.id,
                 border: &pending.border,
-                text: &pending.text,
+                text: &text,
                 files: &files,
                 flags: self.flags,
-                undo: self.flags.stopped,
                 kind: self.kind,
             };
             self.input = Some(line.write().into());
@@ -184,6 +194,10 @@ impl Turns {
         let signalled = current.kill.is_some() && current.report().is_none();
         if !signalled && self.shell.turn_over() {
             self.end(code, ShellState::Lives, at);
+            if self.flags.stopped {
+                let kind = self.kind;
+                self.ask(|border| again(border, kind));
+            }
             self.begin(now);
         }
     }
@@ -260,7 +274,8 @@ impl Sort for Turns {
 
     fn output(&mut self, channel: Channel, data: Bytes, now: Instant) {
         if let Some(hello) = &mut self.hello {
-            // What an image's shell says of itself before the first command is no command's.
+            // What an image's shell says of itself before the first command is no command's, nor is what one says of jobs
+            // that were killed.
             let late = &self.shell.live;
             hello.push(channel, data, &mut |piece| {
                 let (Piece::Own(frame) | Piece::Late(frame)) = piece;

@@ -116,17 +116,15 @@ impl Entry {
         }
     }
 
-    /// Nobody waits for it any more. Whether there is something to wait for all the same.
+    /// Nobody waits for it any more. Whether there is something to wait for all the same: what was stored is removed by the
+    /// shell, in its turn.
     fn abandon(&mut self) -> bool {
-        match &mut self.state {
-            State::Begin => false,
-            State::Storing(run, _) => run.abandon(),
-            State::Queued => {
-                self.turn.live.wish(Wish::Kill);
-                self.shell.live.nudge();
-                true
-            }
+        let begun = !matches!(self.state, State::Begin);
+        if begun {
+            self.turn.live.wish(Wish::Kill);
+            self.shell.live.nudge();
         }
+        begun
     }
 }
 
