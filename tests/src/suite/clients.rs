@@ -124,3 +124,28 @@ pub(super) fn a_gibibyte_in_less_than_32_mebibytes<A: Adapter>(bench: &Bench<A>)
     let peak: u64 = said.trim().parse().map_err(|_| said.clone())?;
     check(peak < 32 * 1024, || format!("peak memory was {peak} KiB"))
 }
+
+/// While it sleeps, the command is held up; reading on, it gets all that there is.
+pub(super) fn a_sleeping_reader_keeps_memory_flat<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let socket = bench.peer.socket().as_os_str();
+    let output = Command::new(probe()?)
+        .args(["sleeper".as_ref(), socket, bench.adapter.name().as_ref()])
+        .stdin(Stdio::null())
+        .output()?;
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let numbers: Vec<u64> = said
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| said.clone())?;
+    let [asleep, in_all, peak] = numbers[..] else {
+        return Err(said.into());
+    };
+    check(asleep < 8 * 1024 && in_all < 8 * 1024, || {
+        format!("memory grew by {asleep} KiB while it slept and {in_all} KiB in all, to {peak} KiB")
+    })
+}

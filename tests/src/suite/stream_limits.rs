@@ -171,6 +171,13 @@ pub(super) fn a_stream_without_a_shell<A: Adapter>(bench: &Bench<A>) -> Verdict 
     stream.close_stdin();
     same("output", text(bench, &mut stream)?.0, String::new())?;
     same("exit code", bench.wait(stream.result())?.exit_code, 0)?;
+    // Its end does not hide what nobody has read by then.
+    let mut stream = bench.wait(sandbox.stream(Command::argv(["head", "-c", "1200000", "/dev/zero"])))?;
+    until(bench, "it has ended, and nobody reads", || {
+        Ok(running(bench, &sandbox, "head -c")?.is_empty())
+    })?;
+    bench.adapter.pause(Duration::from_secs(4));
+    same("late", rest(bench, &mut stream)?.0.len(), 1_200_000)?;
     // It prints without end, and is held up; reading on, it goes on.
     let endless = Command::argv(["yes", "x"]).timeout(Duration::from_secs(3));
     let mut stream = bench.wait(sandbox.stream(endless))?;

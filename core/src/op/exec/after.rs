@@ -17,14 +17,10 @@ use crate::engine_api::{Target, container, exec, json};
 use crate::error::{ContainerError, Error};
 use crate::link::Link;
 
+/// How long an engine may take to see the end of a container behind the end of what ran in it.
+const NEWS: Duration = Duration::from_millis(500);
 /// How long a container that ended, and removes itself, is given for that.
 const REMOVAL: Duration = Duration::from_secs(5);
-/// How long a container in which a command was killed is looked at before it is believed that it runs: Docker learns of the
-/// end of a command before it learns of the end of the container that killed it.
-const DOUBT: Duration = Duration::from_millis(500);
-
-/// How a process ends that is killed, with its container or by itself.
-const KILLED: i32 = 137;
 
 /// The container that a command runs in.
 #[derive(Debug, Clone)]
@@ -118,8 +114,8 @@ pub(super) struct Looking {
     call: Call,
     rest: Option<Instant>,
     until: Option<Instant>,
-    /// Until when it is not believed that the container runs.
-    doubt: Option<Instant>,
+    /// When it is believed that the container runs on.
+    believes: Option<Instant>,
     /// What became of the command if the container runs.
     otherwise: Option<Result<i32, Error>>,
 }
@@ -132,7 +128,7 @@ impl Looking {
             call: look(target, &place.id)?,
             rest: None,
             until: None,
-            doubt: None,
+            believes: None,
             otherwise: Some(otherwise),
         })
     }
@@ -157,8 +153,8 @@ impl Looking {
         let seen: container::Inspected = json("inspect container", &answer.body)?;
         let state = seen.state.unwrap_or_default();
         if state.running.unwrap_or(false) {
-            let was_killed = !matches!(self.otherwise, Some(Ok(code)) if code != KILLED);
-            if was_killed && now < *self.doubt.get_or_insert(now + DOUBT) {
+            // Docker hears of the commands of a container before it hears that the container has ended.
+            if now < *self.believes.get_or_insert(now + NEWS) {
                 link.hang_up();
                 self.rest = Some(now + QUIET);
                 return Ok(wait(now + QUIET));

@@ -42,12 +42,18 @@ pub(super) struct Watch {
     due: Instant,
     /// Once it has ended: when the wait for the rest of its output ends, whatever comes.
     last: Option<Instant>,
+    /// Whether it was looked for more since it is due.
+    looked: bool,
 }
 
 impl Watch {
     pub(super) fn new(now: Instant) -> Self {
         let due = now + QUIET;
-        Self { due, last: None }
+        Self {
+            due,
+            last: None,
+            looked: false,
+        }
     }
 
     /// The engine was asked about the exec. Whether it runs: an engine that is still to start it knows no process of it.
@@ -67,7 +73,18 @@ impl Watch {
     pub(super) fn printed(&mut self, now: Instant) {
         if let Some(last) = self.last {
             self.due = last.min(now + QUIET);
+            self.looked &= self.due <= now;
         }
+    }
+
+    /// Nobody reads, so what waits may be the command's own, however long that is.
+    fn hold(&mut self, now: Instant) {
+        self.last = Some(now + GRACE);
+        self.due = now + QUIET;
+    }
+
+    fn looks_again(&mut self) -> bool {
+        !std::mem::replace(&mut self.looked, true)
     }
 
     pub(super) fn knows_the_end(&self) -> bool {
@@ -133,10 +150,19 @@ impl Exec {
         if self.is_late(now) {
             return self.kill(now, link).map(Next::To);
         }
-        if self.is_unmarked() && stream.watch.is_due(now) {
-            if stream.watch.knows_the_end() {
+        if self.is_unmarked() && stream.watch.is_due(now) && stream.watch.knows_the_end() {
+            if !reads {
+                stream.watch.hold(now);
+            } else if stream.watch.looks_again() {
+                // What came while this machine was busy elsewhere has not been read yet.
+                return Ok(Next::Stay(Need::Wait {
+                    read: true,
+                    until: Some(now),
+                }));
+            } else {
                 return self.inquire(now, link); // something it left behind keeps the output open
             }
+        } else if self.is_unmarked() && stream.watch.is_due(now) {
             let left = self.deadline().map(|deadline| deadline.saturating_duration_since(now));
             let limit = left.into_iter().chain([self.target.answer_limit()]).min();
             let call = after::inspect(&self.target, &self.exec)?.within(limit.unwrap_or_default());

@@ -89,6 +89,8 @@ pub(crate) struct Exec {
     started: Option<Instant>,
     state: State,
     abandoned: bool,
+    /// Whether the input of a terminal is still to be ended: once it has run for a while.
+    owes_end: bool,
     /// Told once the command is killed.
     failure: Option<Error>,
 }
@@ -137,6 +139,7 @@ impl Exec {
             started: None,
             state: State::Begin,
             abandoned: false,
+            owes_end: false,
             failure: None,
         }
     }
@@ -243,7 +246,7 @@ impl Exec {
     }
 
     /// The head of the start was read: only now may input be sent.
-    fn feed(&self, link: &mut Link) {
+    fn feed(&mut self, link: &mut Link) {
         if let Some(code) = Form::of(&self.command).code {
             link.send(Bytes::copy_from_slice(code.as_bytes()));
         }
@@ -255,6 +258,11 @@ impl Exec {
         }
         if self.command.tty.is_none() {
             link.finish();
+            return;
+        }
+        // Podman loses the output of a command that ends while it is sent something. Most want no input at all.
+        self.owes_end = self.command.stdin.is_none();
+        if self.owes_end {
             return;
         }
         // In the middle of a line, a terminal takes the first for the end of the line.
@@ -380,16 +388,19 @@ impl Exec {
                 };
                 link.hang_up();
                 let mut stream = stream.take();
-                if let Some(stream) = &mut stream {
-                    if stream.watch.heard(&answer, now) {
-                        self.begun = true;
-                        self.marks.believe();
-                    }
+                if stream.as_mut().is_some_and(|stream| stream.watch.heard(&answer, now)) {
+                    self.begun = true;
+                    self.marks.believe();
                 }
                 Next::Via(State::Back(stream), Need::Swap)
             }
             State::Back(stream) => match stream.take() {
-                Some(stream) => Next::To(State::Stream(stream)),
+                Some(stream) => {
+                    if std::mem::take(&mut self.owes_end) {
+                        link.send(Bytes::from_static(END_OF_INPUT));
+                    }
+                    Next::To(State::Stream(stream))
+                }
                 None => Next::To(self.kill(now, link)?),
             },
             State::Inspect(asking) => {
