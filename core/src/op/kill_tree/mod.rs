@@ -105,8 +105,8 @@ impl KillTree {
         })
     }
 
-    /// The next look, if there is to be one.
-    fn next(&mut self, deadline: Instant) -> Option<Script> {
+    /// As whom to look next, if there is to be another look.
+    fn next(&mut self) -> Option<Option<String>> {
         let user = loop {
             match self.users.pop()? {
                 Some(user) if self.seen.contains(&user) => {}
@@ -115,6 +115,10 @@ impl KillTree {
         };
         self.seen.extend(user.clone());
         self.passes += 1;
+        Some(user)
+    }
+
+    fn look(&self, user: Option<&str>, deadline: Instant) -> Script {
         let told = |sent: bool| {
             let those = self.left.iter().filter(|one| self.signalled.contains(one) == sent);
             let words: Vec<String> = those.take(TOLD).map(ToString::to_string).collect();
@@ -145,13 +149,7 @@ impl KillTree {
             &called,
         ];
         let words = words.map(str::to_owned);
-        Some(Script::new(
-            &self.target,
-            &self.container,
-            words,
-            user.as_deref(),
-            deadline,
-        ))
+        Script::new(&self.target, &self.container, words, user, deadline)
     }
 
     fn add(&mut self, said: &Said) {
@@ -203,8 +201,8 @@ impl Op for KillTree {
         let deadline = *self.deadline.get_or_insert(now + LIMIT);
         loop {
             let Some(script) = &mut self.script else {
-                match self.next(deadline) {
-                    Some(script) => self.script = Some(script),
+                match self.next() {
+                    Some(user) => self.script = Some(self.look(user.as_deref(), deadline)),
                     None if self.passes == 0 => return Err(after_the_end()),
                     None => return Ok(Step::Done(self.report())),
                 }
@@ -226,5 +224,80 @@ impl Op for KillTree {
 
     fn abandon(&mut self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Endpoint;
+    use crate::engine_api::EngineKind;
+    use crate::limits::Limits;
+
+    /// As whom it looks, one look after the other, and what it reports, if each look says this.
+    fn looks(user: Option<&str>, said: &[&str]) -> (Vec<Option<String>>, KillReport) {
+        let at = Endpoint::unix("/run/x.sock");
+        let target = Target::new(at, EngineKind::Docker, String::new(), Limits::default(), LIMIT);
+        let mut tree = KillTree::new(&target, "c", "0", user, Signal::Kill, false).unwrap();
+        let mut said = said.iter();
+        let mut users = Vec::new();
+        while let Some(as_whom) = tree.next() {
+            users.push(as_whom);
+            match said.next() {
+                Some(text) => tree.add(&Said {
+                    text: (*text).to_owned(),
+                    words: String::new(),
+                }),
+                None => tree.not_known("it failed".to_owned()),
+            }
+        }
+        (users, tree.report())
+    }
+
+    fn user(name: &str) -> Option<String> {
+        Some(name.to_owned())
+    }
+
+    #[test]
+    fn one_look_is_enough_if_it_could_see_everything() {
+        let (users, report) = looks(Some("worker"), &["uid 1000:1000\nsignalled 7:1\ndone\n"]);
+        assert_eq!(users, [user("worker")]);
+        assert!(report.is_clean() && report.signalled == [7], "{report:?}");
+        let (users, _) = looks(None, &["uid 0:0\nhidden 0:0\ndone\n"]);
+        assert_eq!(users, [None]);
+    }
+
+    #[test]
+    fn what_another_user_has_ended_has_not_survived() {
+        let (users, report) = looks(
+            Some("worker"),
+            &[
+                "uid 1000:1000\nsignalled 7:1\nleft 9:4\nhidden 0:0\ndone\n",
+                "uid 0:0\nsignalled 9:4\nhidden 1000:1000\nhidden 65534:65534\ndone\n",
+                "uid 65534:65534\ndone\n",
+            ],
+        );
+        assert_eq!(users, [user("worker"), user("0:0"), user("65534:65534")]);
+        assert!(report.is_clean() && report.signalled == [7, 9], "{report:?}");
+    }
+
+    #[test]
+    fn a_later_look_that_fails_takes_nothing_away() {
+        let first = "uid 1000:1000\nsignalled 7:1\nleft 9:4\nhidden 0:0\ndone\n";
+        for second in [None, Some(""), Some("uid 0:0\nsignalled 9:4\n")] {
+            let said: Vec<&str> = [first].into_iter().chain(second).collect();
+            let (_, report) = looks(Some("worker"), &said);
+            assert!(report.signalled.contains(&7), "{report:?}");
+            assert_eq!(report.survivors, [9]);
+            assert!(report.unknown.is_some());
+        }
+    }
+
+    #[test]
+    fn a_hostile_shell_cannot_have_it_look_for_ever() {
+        let hidden: String = (0..5000).map(|user| format!("hidden {user}:{user}\n")).collect();
+        let text = format!("uid 0:0\n{hidden}done\n");
+        let (users, _) = looks(None, &vec![text.as_str(); 100]);
+        assert_eq!(users.len(), USERS);
     }
 }
