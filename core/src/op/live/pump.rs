@@ -207,6 +207,7 @@ impl<S: Sort> Op for Pump<S> {
                     }
                     if wish == Wish::Leave {
                         self.feed_all(link);
+                        self.live.let_go();
                     }
                     if let Some(need) = self.exec.release(link) {
                         return Ok(need.into());

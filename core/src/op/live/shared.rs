@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::callbacks::{Callbacks, Origin};
 use super::sink::Sink;
 use crate::engine_api::Target;
-use crate::error::{ContainerError, Error};
+use crate::error::{ContainerError, Error, ExecError};
 use crate::op::Place;
 use crate::op::kill_tree::KillTree;
 use crate::result::{ExecSummary, Output};
@@ -352,7 +352,18 @@ impl Live {
     /// Whether there is anything that would go on without its holder.
     pub(crate) fn runs(&self) -> bool {
         let state = self.lock();
-        state.attended && state.end.is_none()
+        state.attended && state.end.is_none() && state.wish < Wish::Leave
+    }
+
+    /// It is left to itself: whoever still waits for it here waits for nothing. No callback is told, as it lives on.
+    pub(super) fn let_go(&self) {
+        let message = "it was left running, and is not followed any more".to_owned();
+        let mut state = self.lock();
+        state.end.get_or_insert(Err(ExecError::Lost { message }.into()));
+        state.input_open = false;
+        let seats = state.seats.take();
+        drop(state);
+        wake(seats);
     }
 
     /// Whether its container was being ended under it.
