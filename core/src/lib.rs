@@ -12,6 +12,9 @@ mod driving;
 mod endpoint;
 mod engine_api;
 mod error;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 pub mod http;
 pub mod limits;

@@ -13,18 +13,20 @@
 mod buffer;
 mod http;
 mod input;
+mod live;
 mod stream;
 
 pub use buffer::check_ring;
 pub use http::{check_chunked, check_exchange, check_response_head};
 pub use input::Input;
+pub use live::{check_session, check_views};
 pub use stream::{check_capture, check_frames, check_lines, check_sentinel, check_text};
 
 /// The check of one target: it panics if the input shows a bug.
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is also its directory in `corpus/`, and its check.
-pub const TARGETS: [(&str, Check); 9] = [
+pub const TARGETS: [(&str, Check); 11] = [
     ("response_head", check_response_head),
     ("chunked", check_chunked),
     ("exchange", check_exchange),
@@ -34,4 +36,6 @@ pub const TARGETS: [(&str, Check); 9] = [
     ("text", check_text),
     ("lines", check_lines),
     ("ring", check_ring),
+    ("session", check_session),
+    ("views", check_views),
 ];

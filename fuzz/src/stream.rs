@@ -113,7 +113,7 @@ fn sentinel(pieces: &[&[u8]]) -> Ended {
 }
 
 /// The same in the simplest way.
-fn search(stream: &[u8], opening: &[u8]) -> Ended {
+pub(crate) fn search(stream: &[u8], opening: &[u8]) -> Ended {
     for start in 0..stream.len() {
         let Some(tail) = stream[start..].strip_prefix(opening) else {
             continue;
@@ -211,7 +211,7 @@ fn joined(lines: &[Line], limit: usize) -> Vec<(Vec<u8>, bool)> {
 }
 
 /// The same in the simplest way.
-fn whole_lines(stream: &[u8], crlf: bool) -> Vec<(Vec<u8>, bool)> {
+pub(crate) fn whole_lines(stream: &[u8], crlf: bool) -> Vec<(Vec<u8>, bool)> {
     let lines = stream.split_inclusive(|&byte| byte == b'\n');
     let line = |line: &[u8]| match line.strip_suffix(b"\n") {
         Some(line) => (line.strip_suffix(b"\r").filter(|_| crlf).unwrap_or(line).to_vec(), true),

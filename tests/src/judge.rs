@@ -10,6 +10,9 @@ use crate::suite::{FULL, RUNTIMES};
 /// By runtime and engine; both are empty where a test needs none.
 type Counts = BTreeMap<(String, String), Count>;
 
+/// How many failures are tried once more, at most.
+const AGAIN: usize = 24;
+
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
     passed: usize,
@@ -59,13 +62,25 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         "--test-threads",
         &threads,
     ];
-    whole &= cargo(&suite, full, &mut counts)?;
+    let mut failed = Vec::new();
+    let passed = cargo_noting(&suite, full, &mut counts, &mut failed)?;
+    let unsteady = if passed {
+        Vec::new()
+    } else {
+        again(&failed, full, &mut counts)?
+    };
+    whole &= passed || (!failed.is_empty() && unsteady.len() == failed.len());
 
     for one in engines {
         let tried = || counts.iter().filter(|((_, engine), _)| *engine == one.engine.name);
         whole &= tried().count() > 0 && tried().all(|(_, count)| count.passed > 0 && count.failed == 0);
     }
     say(&table(engines, &counts))?;
+    for name in &unsteady {
+        say(&format!(
+            "UNSTEADY: {name} failed beside others and passed alone: find out why"
+        ))?;
+    }
     if whole {
         Ok(())
     } else {
@@ -74,6 +89,37 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
             "the failures are above; `cargo lab status` shows the engines and their logs",
         ))
     }
+}
+
+/// Tries those that failed beside others once more, each alone: engines of six kinds on one machine do fail each other now
+/// and then. Those that pass are named in the end, as there is a reason to be found. Where many fail, none is tried.
+fn again(failed: &[String], full: bool, counts: &mut Counts) -> Result<Vec<String>> {
+    let mut unsteady = Vec::new();
+    if failed.len() > AGAIN {
+        return Ok(unsteady);
+    }
+    for name in failed {
+        let alone = [
+            "test",
+            "-p",
+            "pocket-dock-tests",
+            "--test",
+            "conformance",
+            "--",
+            "--exact",
+            name,
+        ];
+        let mut found = Counts::new();
+        if cargo(&alone, full, &mut found)? && found.values().map(|count| count.passed).sum::<usize>() == 1 {
+            for (key, count) in found {
+                let all = counts.entry(key).or_default();
+                all.passed += count.passed;
+                all.failed -= count.passed.min(all.failed);
+            }
+            unsteady.push(name.clone());
+        }
+    }
+    Ok(unsteady)
 }
 
 /// A row for each engine, a column for each runtime; `-` where the one was not tried on the other.
@@ -102,8 +148,12 @@ fn table(engines: &[RunningEngine], counts: &Counts) -> String {
     table + &row("(no engine)", "", vec![cell("", "")])
 }
 
-/// Runs cargo, shows what it prints, and counts the tests per engine.
 fn cargo(arguments: &[&str], full: bool, counts: &mut Counts) -> Result<bool> {
+    cargo_noting(arguments, full, counts, &mut Vec::new())
+}
+
+/// Runs cargo, shows what it prints, counts the tests per engine, and notes the names of those that failed.
+fn cargo_noting(arguments: &[&str], full: bool, counts: &mut Counts, names: &mut Vec<String>) -> Result<bool> {
     say(&format!("cargo {}", arguments.join(" ")))?;
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -132,6 +182,8 @@ fn cargo(arguments: &[&str], full: bool, counts: &mut Counts) -> Result<bool> {
                     continue;
                 }
                 count.failed += 1;
+                let name = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "));
+                names.extend(name.map(|(name, _)| name.trim().to_owned()));
             }
             say(&line)?;
         }

@@ -124,6 +124,27 @@ impl Views {
     }
 }
 
+#[cfg(feature = "__fuzzing")]
+impl Views {
+    pub(crate) fn all_lines(mut self, pieces: Vec<Frame>) -> Vec<StreamLine> {
+        let mut lines = Vec::new();
+        for piece in pieces {
+            self.current = Some(piece);
+            while let Some(line) = self.line() {
+                lines.push(line);
+            }
+        }
+        lines.extend(std::iter::from_fn(|| self.last_line()));
+        lines
+    }
+
+    pub(crate) fn all_text(mut self, pieces: &[Frame]) -> Vec<TextChunk> {
+        let mut texts: Vec<_> = pieces.iter().filter_map(|piece| self.text(piece)).collect();
+        texts.extend(std::iter::from_fn(|| self.last_text()));
+        texts
+    }
+}
+
 /// What a stream's readers share.
 pub(crate) type SharedViews = Arc<Mutex<Views>>;
 

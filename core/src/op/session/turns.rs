@@ -316,6 +316,13 @@ impl Sort for Turns {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
+        if let Some(hello) = &mut self.hello {
+            let late = &self.shell.live;
+            hello.finish(&mut |piece| {
+                let (Piece::Own(frame) | Piece::Late(frame)) = piece;
+                late.push(frame.channel, frame.data);
+            });
+        }
         if let Some(current) = &mut self.current {
             current.finish();
             let (turn, began) = (Arc::clone(&current.turn), current.began);
