@@ -209,14 +209,11 @@ pub(super) fn a_callback_that_panics_stops_nothing<A: Adapter>(bench: &Bench<A>)
     Ok(bench.wait(sandbox.shutdown())?)
 }
 
+/// A function, what releases it, and what it says.
+type Gate<F> = (F, Sender<()>, Receiver<()>);
+
 /// A function that blocks until it is released, and says that it does.
-fn blocking(
-    log: &Log,
-) -> (
-    impl Fn(&Origin, &[u8]) + Send + Sync + 'static,
-    Sender<()>,
-    Receiver<()>,
-) {
+fn blocking(log: &Log) -> Gate<impl Fn(&Origin, &[u8]) + Send + Sync + 'static> {
     let (release, released) = mpsc::channel::<()>();
     let (enter, entered) = mpsc::channel();
     let (released, log) = (Mutex::new(released), log.clone());

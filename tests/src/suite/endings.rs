@@ -203,10 +203,13 @@ fn end_under<A: Adapter>(
     Ok(left)
 }
 
+/// The container, if it is still there.
+type Left<A> = Result<Option<Container<<A as Adapter>::Runtime>>, Failure>;
+
 fn call<A: Adapter, O: Op>(
     bench: &Bench<A>,
     begin: impl FnOnce(&Container<A::Runtime>) -> Call<A, O>,
-) -> impl FnOnce(Container<A::Runtime>) -> Result<Option<Container<A::Runtime>>, Failure> {
+) -> impl FnOnce(Container<A::Runtime>) -> Left<A> {
     move |sandbox| {
         bench.wait(begin(&sandbox))?;
         Ok(Some(sandbox))
