@@ -157,12 +157,12 @@ pub(super) fn a_sleeping_reader_keeps_memory_flat<A: Adapter>(bench: &Bench<A>) 
 
 /// Nothing grows, and no result is another's. Each shell has a client of its own, all at once.
 pub(super) fn many_commands_in_one_session<A: Adapter>(bench: &Bench<A>) -> Verdict {
-    on_each_shell(bench, "turns", &["2000"])
+    on_each_shell(bench, "turns", &["500"])
 }
 
 /// Memory is bounded, whatever a command prints.
 pub(super) fn a_flood_and_a_long_line_in_one_command<A: Adapter>(bench: &Bench<A>) -> Verdict {
-    on_each_shell(bench, "flood", &["256", "50"])
+    on_each_shell(bench, "flood", &["64", "20"])
 }
 
 fn on_each_shell<A: Adapter>(bench: &Bench<A>, what: &str, numbers: &[&str]) -> Verdict {
