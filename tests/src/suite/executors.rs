@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Error, ExecStream, Op};
 
 use super::adapter::{Adapter, Call, Item};
+use crate::scripted::locked;
 
 /// A runtime whose calls are futures.
 pub trait Executor: Adapter {
@@ -117,7 +118,7 @@ macro_rules! executor {
                 self.run(Timed {
                     call: Some(call),
                     until,
-                    armed: false,
+                    waker: None,
                 })
             }
 
@@ -175,31 +176,36 @@ impl<F: Future + Unpin> Future for Limited<F> {
 struct Timed<F> {
     call: Option<F>,
     until: Instant,
-    /// Whether it will be woken at that moment.
-    armed: bool,
+    /// Whom to wake at that moment: an executor may poll with another waker each time, and hear only the last.
+    waker: Option<Arc<Mutex<Waker>>>,
 }
 
 impl<F: Future + Unpin> Future for Timed<F> {
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { call, until, armed } = &mut *self;
+        let Self { call, until, waker } = &mut *self;
+        match waker {
+            Some(waker) => locked(waker).clone_from(cx.waker()),
+            None => {
+                let shared = Arc::new(Mutex::new(cx.waker().clone()));
+                *waker = Some(Arc::clone(&shared));
+                let left = until.saturating_duration_since(Instant::now());
+                std::thread::spawn(move || {
+                    std::thread::sleep(left);
+                    let waker = locked(&shared).clone();
+                    waker.wake();
+                });
+            }
+        }
         if let Some(future) = call.as_mut().filter(|_| Instant::now() < *until)
             && let Poll::Ready(output) = Pin::new(future).poll(cx)
         {
             return Poll::Ready(Some(output));
         }
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if Instant::now() >= *until {
             *call = None;
             return Poll::Ready(None);
-        }
-        if !std::mem::replace(armed, true) {
-            let waker = cx.waker().clone();
-            std::thread::spawn(move || {
-                std::thread::sleep(left);
-                waker.wake();
-            });
         }
         Poll::Pending
     }
