@@ -28,11 +28,11 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
     let mut counts = Counts::new();
     let mut whole = true;
     whole &= cargo(
-        &["test", "--workspace", "--lib", "--bins", "--examples"],
+        &["test", "--workspace", "--lib", "--bins", "--examples", "--no-fail-fast"],
         false,
         &mut counts,
     )?;
-    whole &= cargo(&["test", "--workspace", "--doc"], false, &mut counts)?;
+    whole &= cargo(&["test", "--workspace", "--doc", "--no-fail-fast"], false, &mut counts)?;
     for test in [
         "replay",
         "replay_api",
