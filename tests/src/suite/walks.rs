@@ -71,7 +71,11 @@ pub(super) fn borders_that_were_overheard_are_output<A: Adapter>(bench: &Bench<A
             same("stdout", result.stdout_text().into_owned(), text.clone())?;
             same("stderr", result.stderr_text().into_owned(), text)?;
             same("exit code", result.exit_code, 4)?;
-            let fresh = tap.borders().into_iter().filter(|border| !before.contains(border));
+            let fresh = tap
+                .borders()
+                .into_iter()
+                .filter(own)
+                .filter(|border| !before.contains(border));
             same("borders of its own", fresh.collect::<BTreeSet<_>>().len(), 2)?;
         }
         bench.wait(sandbox.shutdown())?;
