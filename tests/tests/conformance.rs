@@ -1,12 +1,13 @@
 //! The conformance suite, on every engine of the lab that is up and every runtime. `cargo lab test` brings them up first.
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pocket_dock_tests::lab;
 use pocket_dock_tests::suite::{
-    Adapter, AsyncStd, Bench, Blocking, FULL, Smol, Tokio, TokioThreads, Tried, cases, is_covered,
+    Adapter, AsyncStd, Bench, Blocking, FULL, Smol, Tokio, TokioThreads, Tried, Verdict, cases, is_covered,
 };
 
 fn main() -> ExitCode {
@@ -53,12 +54,29 @@ fn add<A: Adapter>(pairs: &mut Vec<Vec<Trial>>, adapter: A) -> Result<(), String
                 continue;
             }
             let bench = Arc::clone(&bench);
-            let run = move || (case.run)(&bench).map_err(|failure| Failed::from(failure.to_string()));
+            let run = move || in_time(move || (case.run)(&bench));
             trials.push(Trial::test(format!("{runtime}::{engine}::{}", case.name), run));
         }
         pairs.push(trials);
     }
     Ok(())
+}
+
+/// How long a case may take: many times as long as any does on a machine with much to do.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Runs a case on a thread of its own, so that one that hangs is told, and the others go on.
+fn in_time(case: impl FnOnce() -> Verdict + Send + 'static) -> Result<(), Failed> {
+    let (tell, told) = mpsc::channel();
+    let thread = std::thread::Builder::new().spawn(move || tell.send(case().map_err(|failure| failure.to_string())));
+    if let Err(error) = thread {
+        return Err(Failed::from(format!("no thread can be started: {error}")));
+    }
+    match told.recv_timeout(LIMIT) {
+        Ok(verdict) => verdict.map_err(Failed::from),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(Failed::from(format!("it has not ended after {LIMIT:?}"))),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failed::from("it panicked: see above")),
+    }
 }
 
 /// All of them in an order in which those that run at a time are different cases on different engines: what one case
