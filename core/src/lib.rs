@@ -5,6 +5,7 @@
 //! drive calls by hand, or on a runtime that has no adapter crate, see the [`guide`].
 
 mod api;
+pub mod archive;
 pub mod buffer;
 mod command;
 mod discovery;
