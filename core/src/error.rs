@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
+use crate::files::{FileError, LocalError};
 use crate::protocol_error::ProtocolError;
 
 /// Why a call failed.
@@ -27,6 +28,12 @@ pub enum Error {
     /// A command could not be run. A command that ran and failed is no error: its exit code tells.
     #[error(transparent)]
     Exec(#[from] ExecError),
+    /// Something could not be done with a file of a container.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Something could not be done with a file of this machine.
+    #[error(transparent)]
+    Local(#[from] LocalError),
     /// The session takes no commands any more.
     #[error("the session is closed: {reason}; open another one with `Container::session`")]
     SessionClosed {
@@ -73,6 +80,8 @@ impl fmt::Debug for Error {
             Self::Container(_) => "Container",
             Self::Image(_) => "Image",
             Self::Exec(_) => "Exec",
+            Self::File(_) => "File",
+            Self::Local(_) => "Local",
             Self::SessionClosed { .. } => "SessionClosed",
             Self::Deadline { .. } => "Deadline",
             Self::Protocol { .. } => "Protocol",

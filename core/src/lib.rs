@@ -13,6 +13,7 @@ mod driving;
 mod endpoint;
 mod engine_api;
 mod error;
+pub mod files;
 #[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -33,7 +34,7 @@ mod splits;
 pub mod stream;
 
 pub use api::{
-    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, Options, Process, Session,
+    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, FileReader, FileWriter, Options, Process, Session,
     SessionOptions, Stdin, StreamChunk,
 };
 pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
@@ -43,8 +44,12 @@ pub use endpoint::Endpoint;
 pub use engine_api::EngineKind;
 pub use engine_api::image::ImageSummary;
 pub use error::{CloseReason, ContainerError, Error, ExecError, ImageError, SocketError};
+pub use files::{
+    DEFAULT_FILE_LIMIT, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, LocalError,
+};
 pub use limits::Limits;
 pub use link::Link;
+pub use op::files::{FileCall, NextBytes, Pull, Push, Settle};
 pub use op::live::{
     Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
 };

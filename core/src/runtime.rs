@@ -1,10 +1,14 @@
 //! What an adapter crate provides: a way to drive operations, and what only a host can know.
 
 use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::endpoint::Endpoint;
+use crate::files::{LocalError, LocalKind, Packing, PipeReader, PipeWriter, Progress, Target, Unpacking};
+use crate::limits::Limits;
 use crate::op::Op;
 
 /// A way to drive operations: blocking on a thread, or as futures of an executor.
@@ -63,9 +67,47 @@ pub trait Host: Send + Sync + fmt::Debug + 'static {
     /// This process, as another process on this machine can recognise it; `None` where the system cannot tell.
     fn owner(&self) -> Option<Owner>;
 
+    /// What a local path is, links followed. May block: called on a thread where that is allowed.
+    ///
+    /// # Errors
+    /// Why it cannot be known, or that it is neither a file nor a directory. A host without files of its own need not
+    /// have this and the two below: then they say so.
+    fn look(&self, path: &Path) -> Result<LocalKind, LocalError> {
+        Err(no_files(path))
+    }
+
+    /// Packs a local file or tree, under this name, into an archive. Blocks until all of it is in the pipe.
+    ///
+    /// # Errors
+    /// Why not all of it is.
+    fn pack(&self, source: &Path, name: &[u8], packing: &Packing, out: PipeWriter) -> Result<Progress, LocalError> {
+        let _ = (name, packing, out);
+        Err(no_files(source))
+    }
+
+    /// Writes what an archive holds to local files. Blocks until all of it is written.
+    ///
+    /// # Errors
+    /// Why not all of it is.
+    fn unpack(
+        &self,
+        target: &Target,
+        unpacking: &Unpacking,
+        limits: &Limits,
+        input: PipeReader,
+    ) -> Result<Progress, LocalError> {
+        let _ = (unpacking, limits, input);
+        Err(no_files(&target.dir))
+    }
+
     /// Whether that process lives. `None` if it cannot be known from here: another machine, another boot of it, or
     /// another process-id namespace.
     fn lives(&self, owner: &Owner) -> Option<bool>;
+}
+
+fn no_files(path: &Path) -> LocalError {
+    let (path, kind) = (path.to_owned(), ErrorKind::Unsupported);
+    LocalError::Other { path, kind }
 }
 
 /// An engine that is started for us, and ends with the last thing that needs it. It is asked again and again, so that

@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use pocket_dock_core::{Host, Owner, Service};
+use pocket_dock_core::files::{LocalError, LocalKind, Packing, PipeReader, PipeWriter, Progress, Target, Unpacking};
+use pocket_dock_core::{Host, Limits, Owner, Service};
 
 /// This process on this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +44,24 @@ impl Host for StdHost {
             boot: boot()?,
             namespace: namespace()?,
         })
+    }
+
+    fn look(&self, path: &Path) -> Result<LocalKind, LocalError> {
+        crate::local::look(path)
+    }
+
+    fn pack(&self, source: &Path, name: &[u8], packing: &Packing, out: PipeWriter) -> Result<Progress, LocalError> {
+        crate::local::pack(source, name, packing, out)
+    }
+
+    fn unpack(
+        &self,
+        target: &Target,
+        unpacking: &Unpacking,
+        limits: &Limits,
+        input: PipeReader,
+    ) -> Result<Progress, LocalError> {
+        crate::local::unpack(target, unpacking, limits, input)
     }
 
     fn lives(&self, owner: &Owner) -> Option<bool> {

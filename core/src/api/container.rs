@@ -20,6 +20,7 @@ use crate::signal::Signal;
 use crate::spec::ContainerSpec;
 
 mod beside;
+mod files;
 
 /// A container that is ours: it ends with this value, and with this program, however that ends.
 ///

@@ -3,6 +3,7 @@
 mod connecting;
 mod container;
 mod engine;
+mod file;
 mod held;
 mod process;
 mod session;
@@ -11,6 +12,7 @@ mod stream;
 pub use connecting::Connecting;
 pub use container::{Container, ContainerState, Ending};
 pub use engine::{BuiltImage, Creating, Engine, Options};
+pub use file::{FileReader, FileWriter};
 pub use process::Process;
 pub use session::{Session, SessionOptions};
 pub use stream::{ExecStream, Stdin, StreamChunk};

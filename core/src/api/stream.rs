@@ -46,7 +46,15 @@ impl<R: Runtime> ExecStream<R> {
         }
     }
 
-    fn reader(&self) -> Reader {
+    pub(super) fn runtime(&self) -> &R {
+        self.held.runtime()
+    }
+
+    pub(super) fn own_reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub(super) fn reader(&self) -> Reader {
         Reader::new(self.held.live(), &self.views)
     }
 

@@ -13,6 +13,7 @@ use crate::http::Path;
 use crate::limits::Limits;
 use crate::protocol_error::ProtocolError;
 
+pub(crate) mod archive;
 pub(crate) mod container;
 pub(crate) mod exec;
 pub(crate) mod image;

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::http::Sink;
@@ -153,7 +154,8 @@ impl Progress {
 }
 
 impl Sink for Progress {
-    fn take(&mut self, mut data: &[u8]) -> Result<(), ProtocolError> {
+    fn take(&mut self, data: Bytes) -> Result<(), ProtocolError> {
+        let mut data = &data[..];
         while let Some(&first) = data.first() {
             match self.state {
                 State::Between if first.is_ascii_whitespace() => data = &data[1..],

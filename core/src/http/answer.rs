@@ -29,5 +29,5 @@ impl Answer {
 /// Takes the body of an answer as it comes.
 pub(crate) trait Sink: fmt::Debug + Send {
     /// The next piece, cut anywhere.
-    fn take(&mut self, data: &[u8]) -> Result<(), ProtocolError>;
+    fn take(&mut self, data: Bytes) -> Result<(), ProtocolError>;
 }

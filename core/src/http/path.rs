@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 
 use crate::protocol_error::ProtocolError;
 
@@ -63,11 +63,17 @@ impl Path {
 
     /// Appends a query parameter, with everything but unreserved characters of `value` percent-encoded.
     #[must_use]
-    pub fn query(mut self, key: &'static str, value: &str) -> Self {
+    pub fn query(self, key: &'static str, value: &str) -> Self {
+        self.query_bytes(key, value.as_bytes())
+    }
+
+    /// The same with a value that need not be UTF-8, such as a path.
+    #[must_use]
+    pub fn query_bytes(mut self, key: &'static str, value: &[u8]) -> Self {
         self.query.push(if self.query.is_empty() { '?' } else { '&' });
         self.query.push_str(key);
         self.query.push('=');
-        self.query.extend(utf8_percent_encode(value, RESERVED));
+        self.query.extend(percent_encode(value, RESERVED));
         self
     }
 }

@@ -86,6 +86,11 @@ impl Call {
         self
     }
 
+    /// The time for the head of the answer begins anew: something moved.
+    pub(crate) fn extend(&mut self, now: Instant) {
+        self.deadline = Some(after(now, self.limit));
+    }
+
     /// Whether the engine may have seen the request.
     pub(crate) fn is_sent(&self) -> bool {
         self.state == State::Sent
@@ -159,7 +164,7 @@ impl Call {
                 Some(Event::Head(head)) => self.head = Some(head),
                 Some(Event::Data(data)) => match &mut sink {
                     Some(sink) if self.head.as_ref().is_some_and(ResponseHead::is_success) => {
-                        sink.take(&data).map_err(|error| Error::protocol(self.what, error))?;
+                        sink.take(data).map_err(|error| Error::protocol(self.what, error))?;
                     }
                     _ => self.take(&data)?,
                 },

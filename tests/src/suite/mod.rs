@@ -9,6 +9,7 @@ mod dropped;
 mod endings;
 mod executors;
 mod faults;
+mod files;
 mod killing;
 mod processes;
 mod reading;
@@ -241,6 +242,11 @@ cases! {
         session_ends::several_sessions_of_one_container,
         walks::a_hundred_random_commands_beside_a_model,
         walks::borders_that_were_overheard_are_output,
+        files::a_file_is_written_and_read,
+        files::names_of_any_kind,
+        files::what_is_told_of_files,
+        files::files_have_their_errors,
+        files::a_file_as_a_stream,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

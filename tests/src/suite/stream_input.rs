@@ -13,7 +13,7 @@ use super::{Adapter, Bench, Failure, Verdict, check, same};
 const MUCH: usize = 8 << 20;
 
 /// Bytes that do not repeat.
-fn noise(amount: usize) -> Bytes {
+pub(super) fn noise(amount: usize) -> Bytes {
     let mut seed = 88_172_645_463_325_252_u64;
     let mut data = Vec::with_capacity(amount);
     while data.len() < amount {

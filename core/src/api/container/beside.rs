@@ -8,7 +8,7 @@ use super::Container;
 use crate::buffer::SharedRingBuffer;
 use crate::command::Command;
 use crate::error::Error;
-use crate::op::live::{Live, Origin, Pump, Queue, Relaxed, Sink, Start};
+use crate::op::live::{Callbacks, Live, Origin, Pump, Queue, Relaxed, Sink, Start};
 use crate::op::{KillProcess, Processes};
 use crate::result::ExecSummary;
 use crate::runtime::Runtime;
@@ -83,13 +83,24 @@ impl<R: Runtime> Container<R> {
         sink: Sink,
         handle: impl FnOnce(R, &Arc<Live>) -> T,
     ) -> R::Returns<Start<T>> {
+        let callbacks = Arc::clone(&self.beside.callbacks);
+        self.begin_telling(callbacks, command, sink, handle)
+    }
+
+    /// The same, and those who are told are others.
+    pub(super) fn begin_telling<T: Send + Unpin + 'static>(
+        &self,
+        callbacks: Arc<Callbacks>,
+        command: Command,
+        sink: Sink,
+        handle: impl FnOnce(R, &Arc<Live>) -> T,
+    ) -> R::Returns<Start<T>> {
         let runtime = self.engine.runtime();
         let origin = Origin {
             container: self.id.clone(),
             name: self.name.clone(),
             process: self.random(),
         };
-        let callbacks = Arc::clone(&self.beside.callbacks);
         let (target, place) = (self.engine.target(), self.place());
         let live = Arc::new(Live::new(origin, target, place, &command, sink, callbacks));
         let attend = {

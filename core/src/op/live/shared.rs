@@ -404,7 +404,7 @@ pub(super) enum Read {
 }
 
 impl Seat {
-    pub(super) fn live(&self) -> &Arc<Live> {
+    pub(crate) fn live(&self) -> &Arc<Live> {
         &self.live
     }
 

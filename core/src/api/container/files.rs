@@ -1,0 +1,485 @@
+//! The files of a container.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::file::{FileReader, FileWriter, beside};
+use super::Container;
+use crate::command::Command;
+use crate::error::Error;
+use crate::files::{FileEntry, FilePath, FileStat, Packing, Unpacking, escaped, read_list, read_stat};
+use crate::op::files::{About, FileCall, Look, Pull, PullOrder, Push, PushOrder, Question, command, means_content, own_name};
+use crate::op::live::{Callbacks, Live, Queue, Sink, Start};
+use crate::runtime::Runtime;
+
+/// More than any list has that is honest: some million names.
+const LIST_BYTES: u64 = 256 * 1024 * 1024;
+
+impl<R: Runtime> Container<R> {
+    /// Reads a file whole. Links are followed, and so is what the container has mounted.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let name = sandbox.read_file("/etc/hostname")?;
+    /// println!("{}", String::from_utf8_lossy(&name));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`]: of the kind [`TooLarge`](crate::FileErrorKind::TooLarge) for a file of more than
+    /// [`FilePath::limit`] bytes; [`crate::ExecError::NoTool`] if the image lacks what it needs, `sh` and `cat`;
+    /// [`crate::ContainerError`] if the container is not running, paused or gone.
+    pub fn read_file(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<Bytes>> {
+        self.about_file(&path.into(), "read", &[], None, Some)
+    }
+
+    /// Writes a file whole. What is missing of the directories above it is made. A file that is there keeps its mode, its
+    /// owner and its other names; links are followed.
+    ///
+    /// The file is in its place only once all of it came: what was there before is lost neither by a call that is dropped
+    /// nor by a program that ends. Such a call may leave a file beside it whose name begins with `.pocket-dock-`.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error, FilePath};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.write_file("/tmp/in/data.bin", vec![0, 1, 2])?;
+    /// sandbox.write_file(FilePath::new("/tmp/run").mode(0o755), "#!/bin/sh\necho hello\n")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    pub fn write_file(&self, path: impl Into<FilePath>, data: impl Into<Bytes>) -> R::Returns<FileCall<()>> {
+        let (path, data) = (path.into(), data.into());
+        let (size, temporary) = (data.len().to_string(), self.random());
+        let more = [&mode(&path), size.as_str(), &temporary, ""];
+        self.about_file(&path, "write", &more, Some(data), nothing)
+    }
+
+    /// Reads a file piece by piece, however large it is. Waits until the reading has begun.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let mut bytes = 0;
+    /// for piece in sandbox.read_file_stream("/var/log/big")? {
+    ///     bytes += piece?.len();
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`stream`](Self::stream). That the file is not there is told by [`FileReader::next`].
+    pub fn read_file_stream(&self, path: impl Into<FilePath>) -> R::Returns<Start<FileReader<R>>> {
+        let path = path.into();
+        let about = self.about(&path);
+        let sink = Sink::Queue(Queue::new(None));
+        let check = path.check();
+        self.begin_file(check, command("read", &path, &[]), sink, |runtime, live| {
+            FileReader::new(runtime, live, about)
+        })
+    }
+
+    /// Writes a file piece by piece, however large it gets. Waits until the writing has begun.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let file = sandbox.write_file_stream("/tmp/numbers")?;
+    /// for number in 0..1000 {
+    ///     file.write(format!("{number}\n"))?;
+    /// }
+    /// file.finish()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`stream`](Self::stream). That it cannot be written is told by [`FileWriter::finish`].
+    pub fn write_file_stream(&self, path: impl Into<FilePath>) -> R::Returns<Start<FileWriter<R>>> {
+        let path = path.into();
+        let about = self.about(&path);
+        let temporary = self.random();
+        let spool = command("write", &path, &[&mode(&path), "", &temporary, "spool"]).keep_stdin_open();
+        let sink = Sink::gather(Some(4096));
+        let then = {
+            let (target, place) = (self.engine.target().clone(), self.place());
+            let (path, ids) = (path.clone(), [self.random(), self.random()]);
+            move |size: Option<u64>| {
+                let [id, mark] = ids;
+                let question = |path| Question {
+                    target: &target,
+                    place,
+                    path,
+                    id,
+                    mark,
+                };
+                match size.map(|size| size.to_string()) {
+                    Some(size) => {
+                        let more = [&mode(&path), size.as_str(), &temporary, "commit"];
+                        FileCall::new(question(&path), "write", &more, None, nothing)
+                    }
+                    None => FileCall::new(question(&beside(&path, &temporary)), "remove", &["-f"], None, nothing),
+                }
+            }
+        };
+        let check = path.check();
+        self.begin_file(check, spool, sink, |runtime, live| {
+            FileWriter::new(runtime, live, about, Box::new(then))
+        })
+    }
+
+    fn begin_file<T: Send + Unpin + 'static>(
+        &self,
+        check: Result<(), Error>,
+        command: Command,
+        sink: Sink,
+        handle: impl FnOnce(R, &Arc<Live>) -> T,
+    ) -> R::Returns<Start<T>> {
+        // A path that cannot be has no command: it is refused where commands are.
+        let command = if check.is_ok() { command } else { Command::argv(Vec::<String>::new()) };
+        let runtime = self.engine.runtime().clone();
+        let nobody = Arc::new(Callbacks::new(move |job| runtime.offload(job)));
+        self.begin_telling(nobody, command, sink, handle)
+    }
+
+    fn about(&self, path: &FilePath) -> About {
+        About {
+            container: self.name.clone(),
+            path: path.path.clone(),
+        }
+    }
+
+    /// Lists a directory, in the order of the names' bytes, without `.` and `..`.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// for entry in sandbox.list_files("/etc")? {
+    ///     println!("{:?}: {:?}, {} bytes", entry.name, entry.stat.kind, entry.stat.size);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    pub fn list_files(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<Vec<FileEntry>>> {
+        let path = path.into().limit(LIST_BYTES);
+        self.about_file(&path, "list", &[], None, |said| read_list(&said))
+    }
+
+    /// Asks what a file is, how large, whose, and when it was changed. Links are followed unless
+    /// [told otherwise](FilePath::no_follow).
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let stat = sandbox.stat("/bin/sh")?;
+    /// println!("{} bytes, mode {:o}", stat.size, stat.mode);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    pub fn stat(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<FileStat>> {
+        let path = path.into();
+        let follow = if path.follows { "-L" } else { "" };
+        self.about_file(&path, "stat", &[follow], None, |said| read_stat(&said))
+    }
+
+    /// Whether there is such a file. A link that leads nowhere is none, unless it is
+    /// [asked about itself](FilePath::no_follow).
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// assert!(sandbox.exists("/bin/sh")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`] where it cannot be known, as the user may not look, and the others of
+    /// [`read_file`](Self::read_file).
+    pub fn exists(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<bool>> {
+        let path = path.into();
+        let follow = if path.follows { "-L" } else { "" };
+        self.about_file(&path, "exists", &[follow], None, |said| match &said[..] {
+            b"yes\n" => Some(true),
+            b"no\n" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// Makes a directory, and what is missing above it. One that is there already is none the worse.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.make_dir("/tmp/work/in")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    pub fn make_dir(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
+        let path = path.into();
+        self.about_file(&path, "dir", &[&mode(&path)], None, nothing)
+    }
+
+    /// Removes a file, a link, or a directory: that only if it is empty, unless [told otherwise](FilePath::recursive).
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error, FilePath};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.remove(FilePath::new("/tmp/work").recursive())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`], also if there is no such file, and the others of [`read_file`](Self::read_file).
+    pub fn remove(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
+        let path = path.into();
+        let all = if path.recursive { "-r" } else { "" };
+        self.about_file(&path, "remove", &[all], None, nothing)
+    }
+
+    /// Gives a file or a directory another name, in the place of a file of that name if there is one. The new path is used
+    /// as the user of the old one would.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.rename("/tmp/out.part", "/tmp/out")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`]: of the kind [`Exists`](crate::FileErrorKind::Exists) if the new name is that of a directory; and
+    /// the others of [`read_file`](Self::read_file).
+    pub fn rename(&self, from: impl Into<FilePath>, to: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
+        let (from, to) = (from.into(), to.into());
+        let call = self.file_call(&from, "rename", &[&escaped(&to.path)], None, nothing);
+        self.engine.runtime().drive(call.refusing(to.check()))
+    }
+
+    /// Sends a local file or tree into the container: modes, the execute bit among them, times and links are kept, and
+    /// everything belongs to the container's user, or [another one](FilePath::user), unless
+    /// [told otherwise](Packing::owner). What is missing of the destination's directories is made.
+    ///
+    /// As with `rsync`, and with [`pull`](Self::pull) in the other direction:
+    ///
+    /// | `from` | `to` | what there is then |
+    /// |--------|------|-----------------|
+    /// | `src`, a directory | `/work` | `/work/src` and all that is in it |
+    /// | `src/`, a directory | `/work` | in `/work`, what is in `src` |
+    /// | `a.txt`, a file | `/work`, a directory, or `/work/` | `/work/a.txt` |
+    /// | `a.txt`, a file | `/work/b.txt` | `/work/b.txt` |
+    ///
+    /// A link at `from` is followed; links in the tree are sent as they are. Sockets, pipes and devices are left out. A file
+    /// takes the place of one that is there, but not of a directory, nor the other way round.
+    ///
+    /// Memory does not grow with what is sent. A future of it that is dropped before its end breaks off: what is in the
+    /// container by then stays, the last file possibly cut.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let sent = sandbox.push("src", "/work")?;
+    /// println!("{} files, {} bytes", sent.files, sent.bytes);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Local`] for what is wrong on this machine, also of the kind
+    /// [`Changed`](crate::LocalError::Changed); [`Error::File`] for what is wrong in the container;
+    /// [`crate::ExecError::NoTool`] if the image lacks a shell, or, where the destination is a tmpfs or a volume, `tar`.
+    pub fn push(&self, from: impl Into<PathBuf>, to: impl Into<FilePath>) -> R::Returns<Push> {
+        self.push_with(from, to, Packing::default())
+    }
+
+    /// As [`push`](Self::push), with options.
+    ///
+    /// ```no_run
+    /// # use std::sync::Arc;
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # use pocket_dock_blocking::files::Packing;
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let mut packing = Packing::default();
+    /// packing.owner = Some((1000, 1000));
+    /// packing.filter = Some(Arc::new(|path, _| !path.starts_with("target")));
+    /// sandbox.push_with("project/", "/work", packing)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`push`](Self::push).
+    pub fn push_with(
+        &self,
+        from: impl Into<PathBuf>,
+        to: impl Into<FilePath>,
+        packing: Packing,
+    ) -> R::Returns<Push> {
+        let (source, path) = (from.into(), to.into());
+        let content = means_content(source.as_os_str().as_bytes());
+        let (runtime, from) = (self.engine.runtime().clone(), source.clone());
+        let push = Push::new(PushOrder {
+            target: self.engine.target().clone(),
+            place: self.place(),
+            name: own_name(&source).filter(|_| !content),
+            source,
+            path,
+            packing,
+            look: self.look(),
+            pack: Box::new(move |(name, packing, out, report)| {
+                let host = runtime.host();
+                runtime.offload(Box::new(move || {
+                    let outcome = host.pack(&from, &name, &packing, out);
+                    report.send(outcome);
+                }));
+            }),
+            ids: self.ids(),
+        });
+        self.engine.runtime().drive(push)
+    }
+
+    /// Fetches a file or tree of the container: modes, times and links are kept, and everything belongs to whoever runs
+    /// this program. Destinations are as with [`push`](Self::push); a link at `from` is followed.
+    ///
+    /// The container is not trusted: whatever it sends, nothing is written outside the destination, and nothing through a
+    /// link. What would be is refused, by an error that names the entry.
+    ///
+    /// Memory does not grow with what is fetched. A future of it that is dropped before its end breaks off: what was
+    /// written stays, unless it is [atomic](Unpacking::atomic).
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// sandbox.pull("/work/report.html", "out/")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`push`](Self::push), and of the kind [`Refused`](crate::LocalError::Refused).
+    pub fn pull(&self, from: impl Into<FilePath>, to: impl Into<PathBuf>) -> R::Returns<Pull> {
+        self.pull_with(from, to, Unpacking::default())
+    }
+
+    /// As [`pull`](Self::pull), with options.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Container, Error};
+    /// # use pocket_dock_blocking::files::Unpacking;
+    /// # fn example(sandbox: &Container) -> Result<(), Error> {
+    /// let mut unpacking = Unpacking::default();
+    /// unpacking.atomic = true;
+    /// unpacking.max_bytes = Some(1024 * 1024 * 1024);
+    /// sandbox.pull_with("/work/out", ".", unpacking)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`pull`](Self::pull).
+    pub fn pull_with(
+        &self,
+        from: impl Into<FilePath>,
+        to: impl Into<PathBuf>,
+        unpacking: Unpacking,
+    ) -> R::Returns<Pull> {
+        let runtime = self.engine.runtime().clone();
+        let pull = Pull::new(PullOrder {
+            target: self.engine.target().clone(),
+            place: self.place(),
+            path: from.into(),
+            to: to.into(),
+            unpacking,
+            look: self.look(),
+            unpack: Box::new(move |(target, unpacking, limits, input, report)| {
+                let host = runtime.host();
+                runtime.offload(Box::new(move || {
+                    let outcome = host.unpack(&target, &unpacking, &limits, input);
+                    report.send(outcome);
+                }));
+            }),
+            ids: self.ids(),
+        });
+        self.engine.runtime().drive(pull)
+    }
+
+    fn look(&self) -> Look {
+        let runtime = self.engine.runtime().clone();
+        Box::new(move |(path, report)| {
+            let host = runtime.host();
+            runtime.offload(Box::new(move || report.send(host.look(&path))));
+        })
+    }
+
+    fn ids(&self) -> [String; 4] {
+        std::array::from_fn(|_| self.random())
+    }
+
+    fn about_file<T: Send + 'static>(
+        &self,
+        path: &FilePath,
+        what: &str,
+        more: &[&str],
+        stdin: Option<Bytes>,
+        read: impl FnOnce(Bytes) -> Option<T> + Send + 'static,
+    ) -> R::Returns<FileCall<T>> {
+        self.engine.runtime().drive(self.file_call(path, what, more, stdin, read))
+    }
+
+    fn file_call<T>(
+        &self,
+        path: &FilePath,
+        what: &str,
+        more: &[&str],
+        stdin: Option<Bytes>,
+        read: impl FnOnce(Bytes) -> Option<T> + Send + 'static,
+    ) -> FileCall<T> {
+        let question = Question {
+            target: self.engine.target(),
+            place: self.place(),
+            path,
+            id: self.random(),
+            mark: self.random(),
+        };
+        FileCall::new(question, what, more, stdin, read)
+    }
+}
+
+fn mode(path: &FilePath) -> String {
+    path.mode.map(|mode| format!("{mode:o}")).unwrap_or_default()
+}
+
+fn nothing(_: Bytes) -> Option<()> {
+    Some(())
+}

@@ -1,0 +1,362 @@
+//! Sends local files into a container.
+//!
+//! ```text
+//! Looking ──► Scouting ──┬─(the engine sees the place as the container does)─► Upload ──► Ending ──► Done | Err
+//!  (local)  (container)  └─(it does not)─► Inside, a tar in the container ────────┘
+//!                                              └──(the local side failed, or nobody waits)──► killed ──► Ending
+//! ```
+//! While it sends, a job packs the local files into a pipe. Whichever side fails first ends the other, and its error is
+//! the one that is told.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::task::Poll;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use super::call::{About, command, keep_end, needs_shell};
+use super::local::{Job, Look, Report, Sender, report};
+use super::scout::{Scouted, as_path, joined};
+use super::FileCall;
+use crate::engine_api::refusal::{self, Subject};
+use crate::engine_api::{Target, archive};
+use crate::error::Error;
+use crate::files::{FileErrorKind, FilePath, LocalError, LocalKind, Packing, PipeReader, PipeWriter, Progress, pipe};
+use crate::http::chunked;
+use crate::link::Link;
+use crate::op::call::Call;
+use crate::op::exec::{Event, Exec, Place};
+use crate::op::{Need, Op, Step, after, after_the_end, ready};
+use crate::stream::Channel;
+
+/// Packed and not sent, at most.
+pub(super) const PIPE_BYTES: usize = 1024 * 1024;
+
+/// What is to be packed, as what, and how.
+pub(crate) type Packed = (Vec<u8>, Packing, PipeWriter, Sender<Progress>);
+/// Packs local files.
+pub(crate) type Pack = Job<Packed>;
+
+/// What is sent where.
+pub(crate) struct Order {
+    pub(crate) target: Target,
+    pub(crate) place: Place,
+    pub(crate) source: PathBuf,
+    /// The last part of the source's name; `None` if only what is in it is meant.
+    pub(crate) name: Option<Vec<u8>>,
+    pub(crate) path: FilePath,
+    pub(crate) packing: Packing,
+    pub(crate) look: Look,
+    pub(crate) pack: Pack,
+    /// As [`Exec::new`] takes them, for two of them.
+    pub(crate) ids: [String; 4],
+}
+
+/// Sends local files into a container.
+pub struct Push {
+    order: Order,
+    about: About,
+    look: Option<Look>,
+    pack: Option<Pack>,
+    until: Option<Instant>,
+    state: State,
+}
+
+enum State {
+    Begin,
+    Looking(Report<LocalKind>),
+    Scouting(Box<FileCall<Scouted>>, LocalKind),
+    Sending(Box<Via>, Flow),
+    Ending(Flow, Option<Error>),
+}
+
+enum Via {
+    Upload(Call),
+    Inside(Exec, BytesMut),
+}
+
+/// What comes of the job.
+struct Flow {
+    reader: Option<PipeReader>,
+    /// It has failed; its report tells.
+    broken: bool,
+    report: Report<Progress>,
+}
+
+impl Push {
+    pub(crate) fn new(mut order: Order) -> Self {
+        Self {
+            about: About {
+                container: order.place.name.clone(),
+                path: order.path.path.clone(),
+            },
+            look: Some(std::mem::replace(&mut order.look, Box::new(drop))),
+            pack: Some(std::mem::replace(&mut order.pack, Box::new(drop))),
+            order,
+            until: None,
+            state: State::Begin,
+        }
+    }
+
+    fn scout(&mut self, kind: LocalKind) -> FileCall<Scouted> {
+        let order = &mut self.order;
+        let [id, mark, ..] = &mut order.ids;
+        let question = super::Question {
+            target: &order.target,
+            place: order.place.clone(),
+            path: &order.path,
+            id: std::mem::take(id),
+            mark: std::mem::take(mark),
+        };
+        let what = if kind == LocalKind::Directory { "tree" } else { "file" };
+        FileCall::new(question, "push", &[what], None, |said| Scouted::read(&said))
+    }
+
+    /// Everything is known: packs, and sends what is packed.
+    fn send(&mut self, kind: LocalKind, scouted: &Scouted) -> Result<State, Error> {
+        let order = &mut self.order;
+        let own = order.name.take();
+        let name = match kind {
+            LocalKind::Directory => own.unwrap_or_default(),
+            LocalKind::File if scouted.name.is_empty() => own.unwrap_or_default(),
+            LocalKind::File => scouted.name.to_vec(),
+        };
+        let path = joined(&scouted.dir, &name);
+        if !scouted.writable {
+            let kind = if scouted.mounts.is_read_only(&scouted.dir) {
+                FileErrorKind::ReadOnly
+            } else {
+                FileErrorKind::Permission
+            };
+            return Err(self.about.error(kind, ""));
+        }
+        let mut packing = order.packing.clone();
+        let chosen = packing.owner;
+        packing.owner = chosen.or(Some((scouted.uid, scouted.gid)));
+        packing.repeat_directories = true;
+        let via = if scouted.mounts.is_plain(&path) {
+            packing.sparse = true;
+            let request = archive::put(&order.place.id, &scouted.dir)?;
+            Via::Upload(Call::new("send files", &order.target, &request))
+        } else {
+            packing.sparse = false;
+            let mut dir = FilePath::new(as_path(&scouted.dir));
+            dir.user = chosen.map(|_| "0:0".to_owned()).or_else(|| order.path.user.clone());
+            dir.timeout = order.path.timeout;
+            let command = command("untar", &dir, &[]).keep_stdin_open();
+            let [.., id, mark] = &mut order.ids;
+            let (id, mark) = (std::mem::take(id), std::mem::take(mark));
+            Via::Inside(Exec::new(&order.target, order.place.clone(), command, id, mark), BytesMut::new())
+        };
+        let (writer, reader) = pipe(PIPE_BYTES);
+        let (sender, report) = report();
+        let pack = self.pack.take().ok_or_else(after_the_end)?;
+        pack((name, packing, writer, sender));
+        let flow = Flow {
+            reader: Some(reader),
+            broken: false,
+            report,
+        };
+        Ok(State::Sending(Box::new(via), flow))
+    }
+
+    fn timed_out(&self, now: Instant) -> Result<(), Error> {
+        if self.until.is_some_and(|until| now >= until) {
+            return Err(self.about.error(FileErrorKind::TimedOut, ""));
+        }
+        Ok(())
+    }
+}
+
+impl Via {
+    /// Whether what is packed can be sent now.
+    fn takes(&self, link: &Link) -> bool {
+        let ready = match self {
+            Self::Upload(call) => call.is_sent() && !call.has_head(),
+            Self::Inside(exec, _) => exec.takes_input(),
+        };
+        ready && !link.has_pending() && link.failure().is_none()
+    }
+
+    fn send(&mut self, data: Bytes, link: &mut Link) {
+        match self {
+            Self::Upload(_) => chunked::encode(data, &mut |part| link.send(part)),
+            Self::Inside(..) => link.send(data),
+        }
+    }
+
+    fn end(&mut self, link: &mut Link) {
+        match self {
+            Self::Upload(_) => link.send(Bytes::from_static(chunked::LAST)),
+            Self::Inside(..) => link.finish(),
+        }
+    }
+
+    /// How the container's side ended: with an error, if it did not do it all.
+    fn poll(&mut self, about: &About, now: Instant, link: &mut Link) -> Result<Step<Option<Error>>, Error> {
+        match self {
+            Self::Upload(call) => {
+                let answer = ready!(call.poll(now, link));
+                Ok(Step::Done((!answer.is_success()).then(|| refused(about, &answer))))
+            }
+            Self::Inside(exec, words) => loop {
+                match ready!(exec.poll(now, link, true).map_err(needs_shell)) {
+                    Event::Output(Channel::Stdout, _) => {}
+                    Event::Output(Channel::Stderr, data) => keep_end(words, &data),
+                    Event::Ended(ended) => return Ok(Step::Done(about.outcome(ended.exit_code, ended.timed_out, words).err())),
+                }
+            },
+        }
+    }
+}
+
+/// What an engine said about files.
+pub(super) fn refused(about: &About, answer: &crate::http::Answer) -> Error {
+    let words = refusal::words(&answer.body);
+    match FileErrorKind::of_engine(&words) {
+        FileErrorKind::Other => {
+            let subject = Subject::Container(about.container.clone());
+            refusal::refused("transfer files", &subject, answer)
+        }
+        FileErrorKind::NotFound if words.contains("container") && !words.contains("file") => {
+            let subject = Subject::Container(about.container.clone());
+            refusal::refused("transfer files", &subject, answer)
+        }
+        kind => about.error(kind, words),
+    }
+}
+
+impl Flow {
+    /// What the local side says at its end. What it still packs is of no use any more.
+    fn poll(&mut self, link: &mut Link) -> Poll<Result<Progress, LocalError>> {
+        while let Some(reader) = &self.reader {
+            match reader.poll_read(&link.waker()) {
+                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(_) => self.reader = None,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.report.poll(&link.waker())
+    }
+}
+
+impl Op for Push {
+    type Output = Progress;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Progress>, Error> {
+        if self.until.is_none() {
+            self.until = self.order.path.timeout.map(|limit| after(now, limit));
+        }
+        let quiet = Need::Wait {
+            read: false,
+            until: self.until,
+        };
+        loop {
+            match &mut self.state {
+                State::Begin => {
+                    self.order.path.check()?;
+                    let (sender, report) = report();
+                    let look = self.look.take().ok_or_else(after_the_end)?;
+                    look((self.order.source.clone(), sender));
+                    self.state = State::Looking(report);
+                }
+                State::Looking(report) => match report.poll(&link.waker()) {
+                    Poll::Ready(kind) => {
+                        let kind = kind?;
+                        self.state = State::Scouting(Box::new(self.scout(kind)), kind);
+                    }
+                    Poll::Pending => {
+                        self.timed_out(now)?;
+                        return Ok(quiet.into());
+                    }
+                },
+                State::Scouting(scout, kind) => {
+                    let (scouted, kind) = (ready!(scout.poll(now, link)), *kind);
+                    self.state = self.send(kind, &scouted)?;
+                }
+                State::Sending(via, flow) => {
+                    if via.takes(link)
+                        && let Some(reader) = &flow.reader
+                    {
+                        if let Via::Upload(call) = &mut **via {
+                            call.extend(now);
+                        }
+                        match reader.poll_read(&link.waker()) {
+                            Poll::Ready(Ok(Some(data))) => via.send(data, link),
+                            Poll::Ready(Ok(None)) => {
+                                via.end(link);
+                                flow.reader = None;
+                            }
+                            Poll::Ready(Err(_)) => {
+                                flow.reader = None;
+                                flow.broken = true;
+                                if let Via::Inside(exec, _) = &mut **via {
+                                    exec.abandon();
+                                }
+                            }
+                            Poll::Pending => {}
+                        }
+                    }
+                    let upload = matches!(**via, Via::Upload(_));
+                    if upload && (flow.broken || self.until.is_some_and(|until| now >= until)) {
+                        link.hang_up();
+                        let late = (!flow.broken).then(|| self.about.error(FileErrorKind::TimedOut, ""));
+                        self.end(late);
+                        continue;
+                    }
+                    let step = match via.poll(&self.about, now, link) {
+                        Ok(Step::Need(need)) if upload => return Ok(need.by(self.until).into()),
+                        Ok(Step::Need(need)) => return Ok(need.into()),
+                        Ok(Step::Done(error)) => error,
+                        // An engine that breaks off while it is sent something has said why, or will not.
+                        Err(error) => Some(error),
+                    };
+                    self.end(step);
+                }
+                State::Ending(flow, error) => {
+                    if let Some(error) = error.take_if(|_| !flow.broken) {
+                        return Err(error);
+                    }
+                    return match flow.poll(link) {
+                        Poll::Ready(Ok(progress)) => Ok(Step::Done(progress)),
+                        Poll::Ready(Err(error)) => Err(error.into()),
+                        Poll::Pending => Ok(quiet.into()),
+                    };
+                }
+            }
+        }
+    }
+
+    fn abandon(&mut self) -> bool {
+        match &mut self.state {
+            State::Sending(via, flow) => {
+                flow.reader = None;
+                flow.broken = true;
+                match &mut **via {
+                    Via::Inside(exec, _) => exec.abandon(),
+                    Via::Upload(_) => false,
+                }
+            }
+            State::Scouting(scout, _) => scout.abandon(),
+            _ => false,
+        }
+    }
+}
+
+impl Push {
+    fn end(&mut self, error: Option<Error>) {
+        if let State::Sending(_, flow) = std::mem::replace(&mut self.state, State::Begin) {
+            self.state = State::Ending(flow, error);
+        }
+    }
+}
+
+impl fmt::Debug for Push {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Push")
+            .field("source", &self.order.source)
+            .field("to", &self.about)
+            .finish_non_exhaustive()
+    }
+}

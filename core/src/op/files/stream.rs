@@ -1,0 +1,170 @@
+//! A file's content while it is read or written.
+//!
+//! ```text
+//! reading:  cat ──► NextBytes ──► … ──► None | Err, once
+//! writing:  Write ──► … ──► Settle: the end of the input ──► the end of what wrote it beside its place ──► moved | removed
+//! ```
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use super::call::{About, FileCall, keep_end};
+use crate::error::Error;
+use crate::link::Link;
+use crate::op::live::{Live, Reader, Seat, over::quietly};
+use crate::op::{Op, Step, ready};
+use crate::result::ExecSummary;
+use crate::stream::Channel;
+
+/// What the readers of one file share.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    about: About,
+    live: Arc<Live>,
+    words: Mutex<(BytesMut, bool)>,
+}
+
+impl Reading {
+    pub(crate) fn new(about: About, live: &Arc<Live>) -> Arc<Self> {
+        Arc::new(Self {
+            about,
+            live: Arc::clone(live),
+            words: Mutex::default(),
+        })
+    }
+
+    /// The next piece, `None` behind the last; nothing yet if there is none, and then the waker is woken when there is.
+    pub(crate) fn piece(&self, reader: &Reader, waker: &Waker) -> Option<Result<Option<Bytes>, Error>> {
+        loop {
+            let frame = match reader.piece(waker)? {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Some(self.end()),
+                Err(error) => return Some(Err(error)),
+            };
+            match frame.channel {
+                Channel::Stdout => return Some(Ok(Some(frame.data))),
+                Channel::Stderr => keep_end(&mut self.words().0, &frame.data),
+            }
+        }
+    }
+
+    fn words(&self) -> std::sync::MutexGuard<'_, (BytesMut, bool)> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error is told once.
+    fn end(&self) -> Result<Option<Bytes>, Error> {
+        let mut words = self.words();
+        match self.live.outcome() {
+            Some(Ok(summary)) if !std::mem::replace(&mut words.1, true) => {
+                let (words, about) = (&words.0, &self.about);
+                about.outcome(summary.exit_code, summary.timed_out, words).map(|()| None)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Waits for the next bytes of a file.
+#[derive(Debug)]
+pub struct NextBytes {
+    reader: Reader,
+    reading: Arc<Reading>,
+}
+
+impl NextBytes {
+    pub(crate) fn new(reader: Reader, reading: &Arc<Reading>) -> Self {
+        Self {
+            reader,
+            reading: Arc::clone(reading),
+        }
+    }
+}
+
+impl Op for NextBytes {
+    type Output = Option<Bytes>;
+
+    fn poll(&mut self, _: Instant, link: &mut Link) -> Result<Step<Option<Bytes>>, Error> {
+        match self.reading.piece(&self.reader, &link.waker()) {
+            Some(item) => item.map(Step::Done),
+            None => Ok(quietly(None)),
+        }
+    }
+}
+
+/// Waits until everything that was written is beside its place, and then puts it there, or removes it.
+pub struct Settle {
+    seat: Seat,
+    about: About,
+    then: Option<FileCall<()>>,
+    /// What must not be dropped before that: it would end the program.
+    keep: Option<Box<dyn Any + Send>>,
+    /// Whether it is to be in its place: what went wrong is told only then.
+    commits: bool,
+    written: bool,
+}
+
+impl Settle {
+    pub(crate) fn new(
+        live: &Arc<Live>,
+        about: About,
+        then: Option<FileCall<()>>,
+        commits: bool,
+        keep: Option<Box<dyn Any + Send>>,
+    ) -> Self {
+        Self {
+            seat: live.seat(),
+            about,
+            then,
+            keep,
+            commits,
+            written: false,
+        }
+    }
+
+    fn check(&self, outcome: Result<ExecSummary, Error>) -> Result<(), Error> {
+        let summary = outcome?;
+        let (_, words) = self.seat.live().take_gathered();
+        self.about.outcome(summary.exit_code, summary.timed_out, &words.to_bytes())
+    }
+}
+
+impl Op for Settle {
+    type Output = ();
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
+        if !self.written {
+            let Some(outcome) = self.seat.outcome(&link.waker()) else {
+                return Ok(quietly(None));
+            };
+            let checked = self.check(outcome);
+            if self.commits {
+                checked?;
+            }
+            self.written = true;
+            self.keep = None;
+        }
+        if let Some(then) = &mut self.then {
+            ready!(then.poll(now, link));
+        }
+        Ok(Step::Done(()))
+    }
+
+    fn abandon(&mut self) -> bool {
+        self.written && self.then.as_mut().is_some_and(FileCall::abandon)
+    }
+}
+
+impl fmt::Debug for Settle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settle")
+            .field("about", &self.about)
+            .field("written", &self.written)
+            .finish_non_exhaustive()
+    }
+}

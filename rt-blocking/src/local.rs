@@ -1,0 +1,66 @@
+//! Local files at the end of a pipe: the thread that reads or writes them sleeps while the other side is not so far.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+use std::thread::Thread;
+
+use bytes::Bytes;
+use pocket_dock_core::Limits;
+use pocket_dock_core::files::{
+    LocalError, LocalKind, Packing, PipeReader, PipeWriter, Progress, Stopped, Target, Unpacking,
+};
+
+use crate::files;
+
+/// Wakes one thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Sleeps until it is ready. Waking up for nothing does no harm.
+fn wait<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match poll(&waker) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+pub(crate) fn look(path: &Path) -> Result<LocalKind, LocalError> {
+    files::look(path)
+}
+
+pub(crate) fn pack(
+    source: &Path,
+    name: &[u8],
+    packing: &Packing,
+    out: PipeWriter,
+) -> Result<Progress, LocalError> {
+    let mut write = |piece: Bytes| {
+        let mut piece = Some(piece);
+        wait(|waker| out.poll_write(&mut piece, waker))
+    };
+    let packed = files::pack(source, name, packing, &mut write);
+    // What was changed meanwhile is an error, and the archive is whole all the same.
+    if matches!(packed, Ok(_) | Err(LocalError::Changed { .. })) {
+        out.finish();
+    }
+    packed
+}
+
+pub(crate) fn unpack(
+    target: &Target,
+    unpacking: &Unpacking,
+    limits: &Limits,
+    input: PipeReader,
+) -> Result<Progress, LocalError> {
+    let mut read = || -> Result<Option<Bytes>, Stopped> { wait(|waker| input.poll_read(waker)) };
+    files::unpack(target, unpacking, limits, &mut read)
+}
