@@ -42,6 +42,10 @@ pub struct Limits {
     /// One JSON object of a progress stream (build, load, import), in bytes. Default: 1 MiB. The stream as a whole has no
     /// limit, and of what it prints only the end is held.
     pub line_bytes: usize,
+    /// What an archive tells of one entry beside its header (pax records, long names), in bytes. Default: 1 MiB.
+    pub archive_header_bytes: usize,
+    /// The segments of one sparse file in an archive; each takes 16 bytes of memory. Default: 262,144.
+    pub archive_sparse_segments: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +59,8 @@ impl Default for Limits {
             body_bytes: 16 * 1024 * 1024,
             frame_bytes: 16 * 1024 * 1024,
             line_bytes: 1024 * 1024,
+            archive_header_bytes: 1024 * 1024,
+            archive_sparse_segments: 256 * 1024,
         }
     }
 }

@@ -8,7 +8,21 @@
 //! Decoder:  Entry ─► (Data | Hole)* ─► Entry ─► … ─► End        the sizes of Data and Hole add up to the entry's size
 //! ```
 
+mod content;
+mod decode;
+mod encode;
+mod error;
+mod header;
+mod pax;
+mod sparse;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
+
+pub use decode::Decoder;
+pub use encode::Encoder;
+pub use error::ArchiveError;
 
 /// What an entry of an archive is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
