@@ -33,13 +33,7 @@ mod socket;
 pub use build_context::BuildContext;
 pub use host::StdHost;
 pub use pocket_dock_core as core;
-pub use pocket_dock_core::{
-    BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
-    DEFAULT_BUFFER_BYTES, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame,
-    ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output,
-    ProtocolError, RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine,
-    TextChunk, TextDecoder, Turn, TurnResult,
-};
+pub use pocket_dock_core::{BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, Options, Origin, Output, ProtocolError, RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder, Turn, TurnResult, archive};
 
 use std::sync::Arc;
 
@@ -65,6 +59,12 @@ pub type Process = pocket_dock_core::Process<Blocking>;
 
 /// A shell that stays; see [`pocket_dock_core::Session`].
 pub type Session = pocket_dock_core::Session<Blocking>;
+
+/// A file of a container that is read piece by piece; see [`pocket_dock_core::FileReader`].
+pub type FileReader = pocket_dock_core::FileReader<Blocking>;
+
+/// A file of a container that is written piece by piece; see [`pocket_dock_core::FileWriter`].
+pub type FileWriter = pocket_dock_core::FileWriter<Blocking>;
 
 /// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
 pub type Stdin = pocket_dock_core::Stdin<Blocking>;

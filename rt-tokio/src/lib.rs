@@ -31,13 +31,7 @@
 pub use pocket_dock_blocking::adapter::wait_for_cleanup;
 pub use pocket_dock_blocking::{BuildContext, StdHost};
 pub use pocket_dock_core as core;
-pub use pocket_dock_core::{
-    BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
-    DEFAULT_BUFFER_BYTES, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, Frame,
-    ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, Network, Options, Origin, Output,
-    ProtocolError, RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine,
-    TextChunk, TextDecoder, Turn, TurnResult,
-};
+pub use pocket_dock_core::{BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, Options, Origin, Output, ProtocolError, RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder, Turn, TurnResult, archive, files};
 
 use std::sync::Arc;
 
@@ -64,6 +58,12 @@ pub type Process = pocket_dock_core::Process<Tokio>;
 
 /// A shell that stays; see [`pocket_dock_core::Session`].
 pub type Session = pocket_dock_core::Session<Tokio>;
+
+/// A file of a container that is read piece by piece; see [`pocket_dock_core::FileReader`].
+pub type FileReader = pocket_dock_core::FileReader<Tokio>;
+
+/// A file of a container that is written piece by piece; see [`pocket_dock_core::FileWriter`].
+pub type FileWriter = pocket_dock_core::FileWriter<Tokio>;
 
 /// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
 pub type Stdin = pocket_dock_core::Stdin<Tokio>;
