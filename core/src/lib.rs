@@ -13,6 +13,7 @@ mod driving;
 mod endpoint;
 mod engine_api;
 mod error;
+pub mod files;
 #[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
