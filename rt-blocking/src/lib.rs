@@ -24,6 +24,8 @@ mod background;
 mod bell;
 mod build_context;
 mod driver;
+#[doc(hidden)]
+pub mod files;
 mod host;
 mod hub;
 mod launch;
