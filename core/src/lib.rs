@@ -34,8 +34,8 @@ mod splits;
 pub mod stream;
 
 pub use api::{
-    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, FileReader, FileWriter, Options, Process, Session,
-    SessionOptions, Stdin, StreamChunk,
+    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, FileReader, FileWriter,
+    Options, Process, Session, SessionOptions, Stdin, StreamChunk,
 };
 pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
@@ -44,9 +44,7 @@ pub use endpoint::Endpoint;
 pub use engine_api::EngineKind;
 pub use engine_api::image::ImageSummary;
 pub use error::{CloseReason, ContainerError, Error, ExecError, ImageError, SocketError};
-pub use files::{
-    DEFAULT_FILE_LIMIT, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, LocalError,
-};
+pub use files::{DEFAULT_FILE_LIMIT, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, LocalError};
 pub use limits::Limits;
 pub use link::Link;
 pub use op::files::{FileCall, NextBytes, Pull, Push, Settle};

@@ -47,11 +47,11 @@ impl Host for StdHost {
     }
 
     fn look(&self, path: &Path) -> Result<LocalKind, LocalError> {
-        crate::local::look(path)
+        crate::files::look(path)
     }
 
     fn pack(&self, source: &Path, name: &[u8], packing: &Packing, out: PipeWriter) -> Result<Progress, LocalError> {
-        crate::local::pack(source, name, packing, out)
+        crate::files::pack_into(source, name, packing, out)
     }
 
     fn unpack(
@@ -61,7 +61,7 @@ impl Host for StdHost {
         limits: &Limits,
         input: PipeReader,
     ) -> Result<Progress, LocalError> {
-        crate::local::unpack(target, unpacking, limits, input)
+        crate::files::unpack_from(target, unpacking, limits, input)
     }
 
     fn lives(&self, owner: &Owner) -> Option<bool> {

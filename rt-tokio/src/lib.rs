@@ -31,7 +31,14 @@
 pub use pocket_dock_blocking::adapter::wait_for_cleanup;
 pub use pocket_dock_blocking::{BuildContext, StdHost};
 pub use pocket_dock_core as core;
-pub use pocket_dock_core::{BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, Options, Origin, Output, ProtocolError, RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder, Turn, TurnResult, archive, files};
+pub use pocket_dock_core::{
+    BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
+    DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult,
+    ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary,
+    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, Options, Origin, Output, ProtocolError,
+    RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
+    Turn, TurnResult, archive, files,
+};
 
 use std::sync::Arc;
 

@@ -14,4 +14,5 @@ pub mod replay;
 pub mod scripted;
 pub mod sim;
 pub mod suite;
+pub mod tree;
 pub mod walk;

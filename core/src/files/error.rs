@@ -79,6 +79,14 @@ impl FileErrorKind {
     /// What an engine's words mean, which have the system's in them.
     pub(crate) fn of_engine(words: &str) -> Self {
         let words = words.to_ascii_lowercase();
+        let both = |one, other| words.contains(one) && words.contains(other);
+        // Podman names what it tried, and says that something is there.
+        if both("error creating file at", "file exists") {
+            return Self::IsDirectory;
+        }
+        if both("error creating directory", "file exists") {
+            return Self::NotDirectory;
+        }
         let known = [
             ("cannot overwrite directory", Self::IsDirectory),
             ("cannot overwrite non-directory", Self::NotDirectory),
@@ -136,8 +144,18 @@ pub struct FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, container, path, message } = self;
-        write!(f, "{path:?} in container {container}: {}; {}", kind.what(), kind.advice())?;
+        let Self {
+            kind,
+            container,
+            path,
+            message,
+        } = self;
+        write!(
+            f,
+            "{path:?} in container {container}: {}; {}",
+            kind.what(),
+            kind.advice()
+        )?;
         let message = message.trim();
         if !message.is_empty() {
             write!(f, ". What was said: {message}")?;
@@ -156,8 +174,14 @@ mod tests {
     fn words_of_the_system_are_understood_at_their_end_only() {
         for (words, kind) in [
             ("cat: /x: No such file or directory\n", FileErrorKind::NotFound),
-            ("sh: 3: cannot create /x: Read-only file system", FileErrorKind::ReadOnly),
-            ("mkdir: can't create directory '/a: Permission denied': File exists", FileErrorKind::Exists),
+            (
+                "sh: 3: cannot create /x: Read-only file system",
+                FileErrorKind::ReadOnly,
+            ),
+            (
+                "mkdir: can't create directory '/a: Permission denied': File exists",
+                FileErrorKind::Exists,
+            ),
             ("cat: x\nIs a directory: Permission denied\n", FileErrorKind::Permission),
             ("cat: /x: Is a directory, they say", FileErrorKind::Other),
             ("", FileErrorKind::Other),

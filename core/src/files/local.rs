@@ -15,6 +15,38 @@ use crate::archive::ArchiveError;
 /// A directory that is not taken is not looked into. The root itself is not asked about.
 pub type Filter = Arc<dyn Fn(&Path, bool) -> bool + Send + Sync>;
 
+/// Is told how far a transfer has come, now and then: each time that some 256 KiB are on their way, and at the end.
+///
+/// It is called on the thread that reads or writes the local files, and holds the transfer up for as long as it takes.
+#[derive(Clone)]
+pub struct Watch(Arc<dyn Fn(&Progress) + Send + Sync>);
+
+impl Watch {
+    /// Has this called.
+    pub fn new(call: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(call))
+    }
+
+    /// Tells it.
+    pub fn tell(&self, progress: &Progress) {
+        (self.0)(progress);
+    }
+}
+
+impl PartialEq for Watch {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Watch {}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
 /// How local files become an archive.
 ///
 /// ```
@@ -45,6 +77,8 @@ pub struct Packing {
     /// Whether each directory is told once more behind what is in it. An extractor that sets times and modes at once
     /// then ends with the right ones. Default: no.
     pub repeat_directories: bool,
+    /// Who is told how far it has come. Default: nobody.
+    pub watch: Option<Watch>,
 }
 
 impl fmt::Debug for Packing {
@@ -56,6 +90,7 @@ impl fmt::Debug for Packing {
             .field("ignore", &self.ignore)
             .field("sparse", &self.sparse)
             .field("repeat_directories", &self.repeat_directories)
+            .field("watch", &self.watch)
             .finish()
     }
 }
@@ -82,6 +117,8 @@ pub struct Unpacking {
     pub keep_owner: bool,
     /// Whether entries that are not files, directories or links are left out. Default: no, they are refused.
     pub skip_special: bool,
+    /// Who is told how far it has come. Default: nobody.
+    pub watch: Option<Watch>,
 }
 
 impl Default for Unpacking {
@@ -95,6 +132,7 @@ impl Default for Unpacking {
             keep_setid: false,
             keep_owner: false,
             skip_special: false,
+            watch: None,
         }
     }
 }

@@ -15,10 +15,10 @@ mod mounts;
 mod pipe;
 mod stat;
 pub use error::{FileError, FileErrorKind};
-pub use local::{Filter, LocalError, LocalKind, Packing, Progress, Refusal, Stopped, Target, Unpacking};
-pub use pipe::{PipeReader, PipeWriter};
+pub use local::{Filter, LocalError, LocalKind, Packing, Progress, Refusal, Stopped, Target, Unpacking, Watch};
 pub(crate) use mounts::Mounts;
 pub(crate) use pipe::pipe;
+pub use pipe::{PipeReader, PipeWriter};
 pub(crate) use stat::{read_list, read_stat};
 
 /// The content that [`Container::read_file`](crate::Container::read_file) takes into memory unless
@@ -109,7 +109,9 @@ impl FilePath {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let bytes = self.path.as_os_str().as_bytes();
         if bytes.is_empty() {
-            return Err(Error::misuse("the path is empty: give the path of a file in the container"));
+            return Err(Error::misuse(
+                "the path is empty: give the path of a file in the container",
+            ));
         }
         if bytes.contains(&0) {
             return Err(Error::misuse(format!(
@@ -124,7 +126,9 @@ impl FilePath {
             )));
         }
         if self.mode.is_some_and(|mode| mode > 0o7777) {
-            return Err(Error::misuse("the mode has more than twelve bits: give one such as 0o755"));
+            return Err(Error::misuse(
+                "the mode has more than twelve bits: give one such as 0o755",
+            ));
         }
         Ok(())
     }
@@ -234,7 +238,10 @@ mod tests {
         for (path, text) in [
             (&b"/etc/a-b_c.d"[..], "/etc/a-b_c.d"),
             (b"-rf", "./-rf"),
-            (b"/a b;c'\"$(x)`\\\n", r"/a\0040b\0073c\0047\0042\0044\0050x\0051\0140\0134\0012"),
+            (
+                b"/a b;c'\"$(x)`\\\n",
+                r"/a\0040b\0073c\0047\0042\0044\0050x\0051\0140\0134\0012",
+            ),
             (b"/\xff1", r"/\03771"),
         ] {
             assert_eq!(escaped(Path::new(OsStr::from_bytes(path))), text);
@@ -244,7 +251,12 @@ mod tests {
     #[test]
     fn what_no_system_opens_is_refused() {
         assert_eq!(FilePath::from("/").check(), Ok(()));
-        for wrong in [FilePath::from(""), FilePath::from("a\0"), FilePath::new("x".repeat(5000)), FilePath::from("x").mode(1 << 12)] {
+        for wrong in [
+            FilePath::from(""),
+            FilePath::from("a\0"),
+            FilePath::new("x".repeat(5000)),
+            FilePath::from("x").mode(1 << 12),
+        ] {
             assert!(matches!(wrong.check(), Err(Error::Misuse(_))), "{wrong:?}");
         }
     }

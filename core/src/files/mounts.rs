@@ -37,7 +37,10 @@ impl Mounts {
     /// Whether this path and everything below it is the container's own root, to be read and written.
     pub(crate) fn is_plain(&self, path: &[u8]) -> bool {
         let root = self.of(path).is_some_and(|mount| mount.at == b"/" && !mount.read_only);
-        root && !self.0.iter().any(|mount| mount.at != b"/" && is_at_or_below(&mount.at, path))
+        root && !self
+            .0
+            .iter()
+            .any(|mount| mount.at != b"/" && is_at_or_below(&mount.at, path))
     }
 }
 

@@ -84,11 +84,23 @@ mod tests {
     fn a_stat_is_read() {
         let text = b"81ed 12 1000 7 1700000000 2023-11-14 22:13:20.123456789 +0000\n";
         let stat = read_stat(text).unwrap();
-        assert_eq!((stat.kind, stat.size, stat.mode, stat.uid, stat.gid), (FileKind::File, 12, 0o755, 1000, 7));
-        assert_eq!((stat.modified.seconds, stat.modified.nanoseconds), (1_700_000_000, 123_456_789));
+        assert_eq!(
+            (stat.kind, stat.size, stat.mode, stat.uid, stat.gid),
+            (FileKind::File, 12, 0o755, 1000, 7)
+        );
+        assert_eq!(
+            (stat.modified.seconds, stat.modified.nanoseconds),
+            (1_700_000_000, 123_456_789)
+        );
         let link = read_stat(b"a1ff 3 0 0 -5 1969-12-31 23:59:55 +0000\na\nb\n").unwrap();
         assert_eq!((link.kind, link.link), (FileKind::Symlink, Some("a\nb".into())));
-        for wrong in [&b""[..], b"81ed", b"81ed 1 2 3\n", b"x 12 0 0 1 d t z\n", b"81ed 12 0 0 1 d t z more\n"] {
+        for wrong in [
+            &b""[..],
+            b"81ed",
+            b"81ed 1 2 3\n",
+            b"x 12 0 0 1 d t z\n",
+            b"81ed 12 0 0 1 d t z more\n",
+        ] {
             assert_eq!(read_stat(wrong), None, "{wrong:?}");
         }
     }

@@ -145,6 +145,8 @@ case $1 in
         cd "$pd_p" || exit 1
         exec tar -xpf - ;;
 esac
+pd_c=$?
+[ $pd_c = 0 ] || exit $pd_c
 case $1 in
     push | pull)
         while read -r pd_a pd_b pd_c pd_rest; do

@@ -12,6 +12,7 @@
 mod apply;
 mod content;
 mod pack;
+mod piped;
 mod place;
 #[cfg(feature = "ignore")]
 mod rules;
@@ -25,6 +26,8 @@ mod unpack;
 mod write;
 
 pub use pack::{Out, pack};
+pub(crate) use piped::{look, pack as pack_into, unpack as unpack_from};
+pub use pocket_dock_core::files::*;
 pub use unpack::{Input, unpack};
 
 /// Bytes of one piece of an archive.

@@ -23,6 +23,7 @@ mod stream_limits;
 mod streams;
 mod tap;
 mod terminals;
+mod transfers;
 mod truths;
 mod walks;
 
@@ -247,6 +248,13 @@ cases! {
         files::what_is_told_of_files,
         files::files_have_their_errors,
         files::a_file_as_a_stream,
+        transfers::a_tree_goes_in_and_out,
+        transfers::a_sparse_file_goes_in_and_out,
+        transfers::destinations_are_as_with_rsync,
+        transfers::what_is_mounted_is_seen,
+        transfers::what_is_sent_belongs_to_the_user,
+        transfers::transfers_have_their_errors,
+        transfers::dropped_transfers_leave_nothing,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

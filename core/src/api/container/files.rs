@@ -11,7 +11,9 @@ use super::Container;
 use crate::command::Command;
 use crate::error::Error;
 use crate::files::{FileEntry, FilePath, FileStat, Packing, Unpacking, escaped, read_list, read_stat};
-use crate::op::files::{About, FileCall, Look, Pull, PullOrder, Push, PushOrder, Question, command, means_content, own_name};
+use crate::op::files::{
+    About, FileCall, Look, Pull, PullOrder, Push, PushOrder, Question, command, means_content, own_name,
+};
 use crate::op::live::{Callbacks, Live, Queue, Sink, Start};
 use crate::runtime::Runtime;
 
@@ -150,7 +152,11 @@ impl<R: Runtime> Container<R> {
         handle: impl FnOnce(R, &Arc<Live>) -> T,
     ) -> R::Returns<Start<T>> {
         // A path that cannot be has no command: it is refused where commands are.
-        let command = if check.is_ok() { command } else { Command::argv(Vec::<String>::new()) };
+        let command = if check.is_ok() {
+            command
+        } else {
+            Command::argv(Vec::<String>::new())
+        };
         let runtime = self.engine.runtime().clone();
         let nobody = Arc::new(Callbacks::new(move |job| runtime.offload(job)));
         self.begin_telling(nobody, command, sink, handle)
@@ -340,12 +346,7 @@ impl<R: Runtime> Container<R> {
     ///
     /// # Errors
     /// Those of [`push`](Self::push).
-    pub fn push_with(
-        &self,
-        from: impl Into<PathBuf>,
-        to: impl Into<FilePath>,
-        packing: Packing,
-    ) -> R::Returns<Push> {
+    pub fn push_with(&self, from: impl Into<PathBuf>, to: impl Into<FilePath>, packing: Packing) -> R::Returns<Push> {
         let (source, path) = (from.into(), to.into());
         let content = means_content(source.as_os_str().as_bytes());
         let (runtime, from) = (self.engine.runtime().clone(), source.clone());
@@ -370,7 +371,7 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Fetches a file or tree of the container: modes, times and links are kept, and everything belongs to whoever runs
-    /// this program. Destinations are as with [`push`](Self::push); a link at `from` is followed.
+    /// this program. Engines round times to whole seconds. Destinations are as with [`push`](Self::push); a link at `from` is followed.
     ///
     /// The container is not trusted: whatever it sends, nothing is written outside the destination, and nothing through a
     /// link. What would be is refused, by an error that names the entry.
@@ -454,7 +455,9 @@ impl<R: Runtime> Container<R> {
         stdin: Option<Bytes>,
         read: impl FnOnce(Bytes) -> Option<T> + Send + 'static,
     ) -> R::Returns<FileCall<T>> {
-        self.engine.runtime().drive(self.file_call(path, what, more, stdin, read))
+        self.engine
+            .runtime()
+            .drive(self.file_call(path, what, more, stdin, read))
     }
 
     fn file_call<T>(

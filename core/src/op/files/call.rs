@@ -200,6 +200,8 @@ impl<T: Send + 'static> Op for FileCall<T> {
 
 impl<T> fmt::Debug for FileCall<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileCall").field("about", &self.about).finish_non_exhaustive()
+        f.debug_struct("FileCall")
+            .field("about", &self.about)
+            .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use call::{About, Question, command};
 pub(crate) use local::Look;
 pub use pull::Pull;
 pub(crate) use pull::{Order as PullOrder, means_content, own_name};
-pub use push::Push;
 pub(crate) use push::Order as PushOrder;
+pub use push::Push;
 pub(crate) use stream::Reading;
 pub use stream::{NextBytes, Settle};

@@ -107,11 +107,19 @@ fn destination(order: &Order, scouted: &Scouted, top: Bytes, to_dir: bool) -> fi
     let name = OsString::from_vec(name);
     if scouted.is_dir {
         let name = (!means_content(requested) && !top.is_empty()).then_some(name);
-        return files::Target { dir: to.clone(), top, name };
+        return files::Target {
+            dir: to.clone(),
+            top,
+            name,
+        };
     }
     if to_dir || means_content(to.as_os_str().as_bytes()) {
         let dir = to.clone();
-        return files::Target { dir, top, name: Some(name) };
+        return files::Target {
+            dir,
+            top,
+            name: Some(name),
+        };
     }
     let dir = match to.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
@@ -167,7 +175,10 @@ impl Pull {
         let order = &mut self.order;
         let path = scouted.path();
         let cut = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        let (above, top) = (path.get(..cut).unwrap_or_default(), path.get(cut + 1..).unwrap_or_default());
+        let (above, top) = (
+            path.get(..cut).unwrap_or_default(),
+            path.get(cut + 1..).unwrap_or_default(),
+        );
         let via = if top.is_empty() || scouted.mounts.is_plain(&path) {
             let request = archive::get(&order.place.id, &path)?;
             Via::Download(Call::new("fetch files", &order.target, &request).patient())
@@ -179,13 +190,22 @@ impl Pull {
             let command = command("tar", &dir, &[name.trim_start_matches("./")]);
             let [.., id, mark] = &mut order.ids;
             let (id, mark) = (std::mem::take(id), std::mem::take(mark));
-            Via::Inside(Exec::new(&order.target, order.place.clone(), command, id, mark), BytesMut::new())
+            Via::Inside(
+                Exec::new(&order.target, order.place.clone(), command, id, mark),
+                BytesMut::new(),
+            )
         };
         let target = destination(order, scouted, Bytes::copy_from_slice(top), to_dir);
         let (writer, reader) = pipe(PIPE_BYTES);
         let (sender, report) = report();
         let unpack = self.unpack.take().ok_or_else(after_the_end)?;
-        unpack((target, order.unpacking.clone(), order.target.limits().clone(), reader, sender));
+        unpack((
+            target,
+            order.unpacking.clone(),
+            order.target.limits().clone(),
+            reader,
+            sender,
+        ));
         let flow = Flow {
             writer: Some(writer),
             held: Held::default(),
@@ -254,14 +274,20 @@ impl Via {
         match self {
             Self::Download(call) => {
                 let answer = ready!(call.poll_into(now, link, Some(held)));
-                let outcome = if answer.is_success() { Ok(()) } else { Err(refused(about, &answer)) };
+                let outcome = if answer.is_success() {
+                    Ok(())
+                } else {
+                    Err(refused(about, &answer))
+                };
                 Ok(Step::Done(Some(outcome)))
             }
             Self::Inside(exec, words) => {
                 match ready!(exec.poll(now, link, true).map_err(needs_shell)) {
                     Event::Output(Channel::Stdout, data) => held.0.push_back(data),
                     Event::Output(Channel::Stderr, data) => keep_end(words, &data),
-                    Event::Ended(ended) => return Ok(Step::Done(Some(about.outcome(ended.exit_code, ended.timed_out, words)))),
+                    Event::Ended(ended) => {
+                        return Ok(Step::Done(Some(about.outcome(ended.exit_code, ended.timed_out, words))));
+                    }
                 }
                 Ok(Step::Done(None))
             }
@@ -346,7 +372,10 @@ impl Op for Pull {
                             if self.is_silent(now) {
                                 link.hang_up();
                                 let limit = self.order.target.answer_limit();
-                                self.end(Some(Error::Deadline { what: "fetch files", limit }));
+                                self.end(Some(Error::Deadline {
+                                    what: "fetch files",
+                                    limit,
+                                }));
                                 continue;
                             }
                             let heard = self.heard.map(|heard| after(heard, self.order.target.answer_limit()));

@@ -15,10 +15,10 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
+use super::FileCall;
 use super::call::{About, command, keep_end, needs_shell};
 use super::local::{Job, Look, Report, Sender, report};
 use super::scout::{Scouted, as_path, joined};
-use super::FileCall;
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{Target, archive};
 use crate::error::Error;
@@ -147,7 +147,10 @@ impl Push {
             let command = command("untar", &dir, &[]).keep_stdin_open();
             let [.., id, mark] = &mut order.ids;
             let (id, mark) = (std::mem::take(id), std::mem::take(mark));
-            Via::Inside(Exec::new(&order.target, order.place.clone(), command, id, mark), BytesMut::new())
+            Via::Inside(
+                Exec::new(&order.target, order.place.clone(), command, id, mark),
+                BytesMut::new(),
+            )
         };
         let (writer, reader) = pipe(PIPE_BYTES);
         let (sender, report) = report();
@@ -204,7 +207,9 @@ impl Via {
                 match ready!(exec.poll(now, link, true).map_err(needs_shell)) {
                     Event::Output(Channel::Stdout, _) => {}
                     Event::Output(Channel::Stderr, data) => keep_end(words, &data),
-                    Event::Ended(ended) => return Ok(Step::Done(about.outcome(ended.exit_code, ended.timed_out, words).err())),
+                    Event::Ended(ended) => {
+                        return Ok(Step::Done(about.outcome(ended.exit_code, ended.timed_out, words).err()));
+                    }
                 }
             },
         }

@@ -73,7 +73,10 @@ mod tests {
     fn what_was_found_is_read() {
         let said = Bytes::from_static(b"1000\x007\0into\0w\0/tmp/a\nb\0c d\x001 0 0:1 / / rw - overlay o rw\n");
         let scouted = Scouted::read(&said).unwrap();
-        assert_eq!((scouted.uid, scouted.gid, scouted.writable, scouted.is_dir), (1000, 7, true, true));
+        assert_eq!(
+            (scouted.uid, scouted.gid, scouted.writable, scouted.is_dir),
+            (1000, 7, true, true)
+        );
         assert_eq!(scouted.path(), b"/tmp/a\nb/c d");
         assert!(scouted.mounts.is_plain(b"/tmp/a\nb"));
         assert_eq!(joined(b"/", b"x"), b"/x");

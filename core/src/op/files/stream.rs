@@ -63,7 +63,9 @@ impl Reading {
         match self.live.outcome() {
             Some(Ok(summary)) if !std::mem::replace(&mut words.1, true) => {
                 let (words, about) = (&words.0, &self.about);
-                about.outcome(summary.exit_code, summary.timed_out, words).map(|()| None)
+                about
+                    .outcome(summary.exit_code, summary.timed_out, words)
+                    .map(|()| None)
             }
             _ => Ok(None),
         }
@@ -130,7 +132,8 @@ impl Settle {
     fn check(&self, outcome: Result<ExecSummary, Error>) -> Result<(), Error> {
         let summary = outcome?;
         let (_, words) = self.seat.live().take_gathered();
-        self.about.outcome(summary.exit_code, summary.timed_out, &words.to_bytes())
+        self.about
+            .outcome(summary.exit_code, summary.timed_out, &words.to_bytes())
     }
 }
 

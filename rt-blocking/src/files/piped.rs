@@ -11,7 +11,7 @@ use pocket_dock_core::files::{
     LocalError, LocalKind, Packing, PipeReader, PipeWriter, Progress, Stopped, Target, Unpacking,
 };
 
-use crate::files;
+use super::place::failed;
 
 /// Wakes one thread.
 struct Unpark(Thread);
@@ -33,21 +33,25 @@ fn wait<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
     }
 }
 
+/// What a local path is, links followed.
 pub(crate) fn look(path: &Path) -> Result<LocalKind, LocalError> {
-    files::look(path)
+    let stat = rustix::fs::stat(path).map_err(|errno| failed(path, errno))?;
+    match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+        rustix::fs::FileType::RegularFile => Ok(LocalKind::File),
+        rustix::fs::FileType::Directory => Ok(LocalKind::Directory),
+        _ => Err(LocalError::Special { path: path.to_owned() }),
+    }
 }
 
-pub(crate) fn pack(
-    source: &Path,
-    name: &[u8],
-    packing: &Packing,
-    out: PipeWriter,
-) -> Result<Progress, LocalError> {
-    let mut write = |piece: Bytes| {
+pub(crate) fn pack(source: &Path, name: &[u8], packing: &Packing, out: PipeWriter) -> Result<Progress, LocalError> {
+    let mut write = |piece: Bytes, progress: &Progress| {
+        if let Some(watch) = &packing.watch {
+            watch.tell(progress);
+        }
         let mut piece = Some(piece);
         wait(|waker| out.poll_write(&mut piece, waker))
     };
-    let packed = files::pack(source, name, packing, &mut write);
+    let packed = super::pack(source, name, packing, &mut write);
     // What was changed meanwhile is an error, and the archive is whole all the same.
     if matches!(packed, Ok(_) | Err(LocalError::Changed { .. })) {
         out.finish();
@@ -61,6 +65,11 @@ pub(crate) fn unpack(
     limits: &Limits,
     input: PipeReader,
 ) -> Result<Progress, LocalError> {
-    let mut read = || -> Result<Option<Bytes>, Stopped> { wait(|waker| input.poll_read(waker)) };
-    files::unpack(target, unpacking, limits, &mut read)
+    let mut read = |progress: &Progress| -> Result<Option<Bytes>, Stopped> {
+        if let Some(watch) = &unpacking.watch {
+            watch.tell(progress);
+        }
+        wait(|waker| input.poll_read(waker))
+    };
+    super::unpack(target, unpacking, limits, &mut read)
 }

@@ -1,0 +1,224 @@
+//! Trees of local files: made, described and compared.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+
+/// A directory of its own that is removed with this value.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// `name`: what no other has.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new(name: &str) -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("pocket-dock-{}-{name}", std::process::id()));
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    /// A path in it.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// What is told of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    mode: u32,
+    seconds: i64,
+    nanoseconds: i64,
+    size: u64,
+    /// A hash of the content, or where a link leads.
+    content: Vec<u8>,
+}
+
+/// Every file below a directory, by its path; not the directory itself.
+///
+/// # Errors
+/// Those of the system.
+pub fn describe(root: &Path) -> io::Result<BTreeMap<PathBuf, Told>> {
+    let mut all = BTreeMap::new();
+    let mut todo = vec![PathBuf::new()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(root.join(&dir))? {
+            let path = dir.join(entry?.file_name());
+            let real = root.join(&path);
+            let stat = fs::symlink_metadata(&real)?;
+            let mut told = Told {
+                mode: stat.mode(),
+                seconds: stat.mtime(),
+                nanoseconds: stat.mtime_nsec(),
+                size: 0,
+                content: Vec::new(),
+            };
+            if stat.is_dir() {
+                todo.push(path.clone());
+            } else if stat.is_symlink() {
+                told.content = fs::read_link(&real)?.as_os_str().as_bytes().to_vec();
+            } else if stat.is_file() {
+                told.size = stat.len();
+                told.content = hash(&real)?.to_be_bytes().to_vec();
+            }
+            all.insert(path, told);
+        }
+    }
+    Ok(all)
+}
+
+/// A hash of what is in a file.
+///
+/// # Errors
+/// Those of the system.
+pub fn hash(path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut buffer) = (DefaultHasher::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            count => hasher.write(&buffer[..count]),
+        }
+    }
+}
+
+/// The first difference between two trees, if there is any. `exact`: fractions of seconds count, and times of links.
+///
+/// # Errors
+/// Those of the system.
+pub fn difference(one: &Path, other: &Path, exact: bool) -> io::Result<Option<String>> {
+    let (mut here, mut there) = (describe(one)?, describe(other)?);
+    if !exact {
+        for told in here.values_mut().chain(there.values_mut()) {
+            told.nanoseconds = 0;
+            if told.mode & 0o170_000 == 0o120_000 {
+                told.seconds = 0;
+            }
+        }
+    }
+    for (path, told) in &here {
+        let got = there.remove(path);
+        if got.as_ref() != Some(told) {
+            return Ok(Some(format!("{path:?} was {told:?} and is {got:?}")));
+        }
+    }
+    Ok(there
+        .into_iter()
+        .next()
+        .map(|(path, told)| format!("{path:?} is new: {told:?}")))
+}
+
+/// Sets when it was changed last; of a link, of the link itself.
+///
+/// # Errors
+/// Those of the system.
+pub fn touch(path: &Path, seconds: i64, nanoseconds: i64) -> io::Result<()> {
+    let time = Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+/// Makes a tree with so many files, and everything that files can be: modes, links, empty ones, hidden ones, names of 255
+/// bytes with odd bytes in them, deep directories, and times, with `fractions` of seconds or without.
+///
+/// # Errors
+/// Those of the system.
+pub fn make(root: &Path, files: usize, fractions: bool) -> io::Result<()> {
+    fs::create_dir_all(root.join("empty directory"))?;
+    let deep: PathBuf = std::iter::repeat_n("deep", 40).collect();
+    fs::create_dir_all(root.join(&deep))?;
+    let mut odd: Vec<u8> = (1..=255).filter(|byte| *byte != b'/').collect();
+    odd.push(b'x');
+    let mut paths = vec![
+        root.join(OsStr::from_bytes(&odd)),
+        root.join(&deep).join("bottom"),
+        root.join(".hidden"),
+        root.join("-rf"),
+        root.join(" spaces; and 'quotes' \"$(x)`y`"),
+        root.join("n".repeat(255)),
+    ];
+    for number in paths.len()..files {
+        let dir = root.join(format!("d{}", number % 50));
+        if number < 100 {
+            fs::create_dir_all(&dir)?;
+        }
+        paths.push(dir.join(format!("file {number}")));
+    }
+    let modes = [0o644, 0o755, 0o600, 0o400, 0o777, 0o640];
+    for (number, path) in paths.iter().enumerate() {
+        if let Some(above) = path.parent() {
+            fs::create_dir_all(above)?;
+        }
+        let content: Vec<u8> = (0..number * 7 % 3000).map(|byte| (byte * number) as u8).collect();
+        fs::write(path, content)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(modes[number % modes.len()]))?;
+    }
+    fs::write(root.join("a block"), [7; 512])?;
+    fs::write(
+        root.join("mebibytes"),
+        (0..5_000_000u32)
+            .flat_map(|n| (n.wrapping_mul(n)).to_le_bytes())
+            .take(3 << 20)
+            .collect::<Vec<_>>(),
+    )?;
+    let long = format!("{}/x", "y".repeat(180));
+    for (link, to) in [
+        ("link", "file that is not there"),
+        ("absolute", "/usr/bin/env"),
+        ("up", "../../.."),
+        ("long link", long.as_str()),
+        ("to a directory", "empty directory"),
+        ("odd link", "a b\nc"),
+    ] {
+        symlink(to, root.join(link))?;
+    }
+    let mut all: Vec<PathBuf> = describe(root)?.into_keys().collect();
+    // What is below comes first: to change something there changes the time of the directory above.
+    all.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    for (number, path) in all.iter().enumerate() {
+        let number = i64::try_from(number).unwrap_or_default();
+        let nanoseconds = if fractions {
+            number * 1_234_567 % 1_000_000_000
+        } else {
+            0
+        };
+        touch(&root.join(path), 1_000_000_000 + number * 86_400, nanoseconds)?;
+    }
+    fs::set_permissions(root.join("empty directory"), fs::Permissions::from_mode(0o1750))?;
+    Ok(())
+}
+
+/// A file of this size that is nothing but holes between a few words.
+///
+/// # Errors
+/// Those of the system.
+pub fn make_sparse(path: &Path, size: u64) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    for at in [0, size / 3, size - 4] {
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(b"word")?;
+    }
+    Ok(())
+}
