@@ -79,12 +79,12 @@ impl FileErrorKind {
     /// What an engine's words mean, which have the system's in them.
     pub(crate) fn of_engine(words: &str) -> Self {
         let words = words.to_ascii_lowercase();
-        let both = |one, other| words.contains(one) && words.contains(other);
+        let both = |one: &str, other: &str| words.contains(one) && words.contains(other);
         // Podman names what it tried, and says that something is there.
         if both("error creating file at", "file exists") {
             return Self::IsDirectory;
         }
-        if both("error creating directory", "file exists") {
+        if both("mkdir ", "file exists") {
             return Self::NotDirectory;
         }
         let known = [

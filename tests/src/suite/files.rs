@@ -337,7 +337,7 @@ pub(super) fn files_have_their_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
     fails(wait.wait(sandbox.read_file(patient)), FileErrorKind::TimedOut, "/d/p")?;
     same(
         "nothing runs on",
-        said(bench, &sandbox, "ps | grep -c '[c]at'")?,
+        said(bench, &sandbox, "ps -o args | grep -c '^cat /d/p'")?,
         "0".to_owned(),
     )?;
     let nobody = bench.wait(sandbox.read_file(FilePath::from("/etc/passwd").user("no-such-user")));
