@@ -31,6 +31,8 @@ use super::sparse::{MapReader, Segment, Segments};
 use super::{Entry, EntryKind, Event, FileTime};
 use crate::limits::Limits;
 
+const MAP_GOES_ON: &str = "its sparse map has ended, and more of it is declared";
+
 /// Takes an archive apart: v7, ustar, pax and GNU, with sparse files of every kind.
 ///
 /// ```
@@ -206,7 +208,11 @@ impl Decoder {
                     let (entries, rest) = block.split_at(504);
                     let more = segments.push_old(entries, self.max_segments);
                     let more = more.map_err(|fault| fault.of(&self.entry, self.offset))?;
-                    if !more || rest.first() == Some(&0) {
+                    let extended = rest.first() != Some(&0);
+                    if extended && !more {
+                        return Err(self.malformed(MAP_GOES_ON));
+                    }
+                    if !extended {
                         let (entry, segments, stored) = (entry.clone(), std::mem::take(segments), *stored);
                         return self.open(entry, segments, stored).map(Some);
                     }
@@ -217,6 +223,7 @@ impl Decoder {
                         return Ok(None);
                     };
                     let entry = entry.clone();
+                    self.offset = *start;
                     return self.open(entry, segments, stored).map(Some);
                 }
                 State::Content(content) => match content.next(input) {
@@ -423,7 +430,7 @@ impl Decoder {
             return self.open(entry, segments, stored).map(Some);
         }
         if !more {
-            return Err(self.malformed("its sparse map has ended, and more of it is declared"));
+            return Err(self.malformed(MAP_GOES_ON));
         }
         self.state = State::OldMap {
             entry,

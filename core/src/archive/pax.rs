@@ -251,7 +251,7 @@ mod tests {
             "0 \n",
             "9\n",
             "8 uid=12\n",
-            "10 uid=12\n",
+            "11 uid=12\n",
             "-9 uid=12\n",
             "9 uid=1x\n",
             "7 uid12\n",
