@@ -8,6 +8,8 @@ use pocket_dock_core::limits::Limits;
 use crate::input::Input;
 
 const BLOCK: usize = 512;
+/// Archives up to this length also come byte by byte: they are long, for what they tell.
+const BYTE_BY_BYTE: usize = 3 * BLOCK;
 
 /// An archive. Knobs: 0 the checksums of its headers are made right first.
 pub fn check_tar_decode(data: &[u8]) {
@@ -19,9 +21,12 @@ pub fn check_tar_decode(data: &[u8]) {
         }
     }
     let limits = input.limits();
-    let outcomes = input.splits(&archive).map(|pieces| decode(&pieces, &limits));
-    assert_eq!(outcomes[0], outcomes[1]);
-    assert_eq!(outcomes[0], outcomes[2]);
+    let [whole, pieces, bytes] = input.splits(&archive);
+    let outcome = decode(&whole, &limits);
+    assert_eq!(decode(&pieces, &limits), outcome);
+    if archive.len() <= BYTE_BY_BYTE {
+        assert_eq!(decode(&bytes, &limits), outcome);
+    }
 }
 
 /// Entries, and their content. Knobs: 0 all names are 16 times as long; 1 the files are sparse.
@@ -57,7 +62,8 @@ pub fn check_tar_round_trip(data: &[u8]) {
     }
     archive.extend_from_slice(&encoder.end().unwrap_or_default());
     expected.push(Event::End);
-    for pieces in input.splits(&archive) {
+    let [whole, pieces, _] = input.splits(&archive);
+    for pieces in [whole, pieces] {
         assert_eq!(decode(&pieces, &Limits::default()), (expected.clone(), None));
     }
 }
