@@ -61,9 +61,19 @@ fn steps(time: FileTime, step: u32) -> i128 {
     (i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds)).div_euclid(step.into())
 }
 
-/// Whether a time is another one, which went through a format of this step. Python's and libarchive's round down towards 0.
+/// Whether a time is another one, which went through a format of this step. Python's times are rounded.
 fn is_same_time(got: FileTime, expected: FileTime, step: u32) -> bool {
-    (steps(got, step) - steps(expected, step)).abs() <= i128::from(expected.seconds < 0 || step == 1000)
+    (steps(got, step) - steps(expected, step)).abs() <= i128::from(step == 1000)
+}
+
+/// What becomes of a time before 1970 with a fraction, in tools that are so many seconds off. bsdtar takes and writes the
+/// fraction of a negative number as what is added to it: it is a second late where it reads, and early where it writes.
+fn off_before_1970(time: FileTime, seconds: i64) -> FileTime {
+    let is_wrong = time.seconds < 0 && time.nanoseconds > 0;
+    FileTime {
+        seconds: time.seconds + if is_wrong { seconds } else { 0 },
+        ..time
+    }
 }
 
 /// Compares what an archive holds with the tree it was made of.
@@ -79,11 +89,16 @@ fn compare_with_tree(name: &str, got: &Listing, tree: &Listing, step: u32) {
             assert_eq!(tree[&target].inode, expected.inode, "{shown}");
             item = got[&target].clone();
         }
+        let time = match name {
+            "bsdtar-pax" => off_before_1970(expected.modified, -1),
+            // It cuts the fraction off, towards 0.
+            "python-gnu" => off_before_1970(expected.modified, 1),
+            _ => expected.modified,
+        };
         assert!(
-            is_same_time(item.modified, expected.modified, step),
-            "{shown}: {:?}, {:?}",
-            item.modified,
-            expected.modified
+            is_same_time(item.modified, time, step),
+            "{shown}: {:?}, {time:?}",
+            item.modified
         );
         assert!(
             item.content == expected.content,
@@ -121,7 +136,7 @@ fn the_tar_crate_reads_the_same() {
         .map(|level| (level, Directory::filled(&format!("crate-{level:?}"), level)));
     let trees: BTreeMap<_, _> = trees.into_iter().collect();
     for writer in WRITERS {
-        if writer.name.starts_with("gnu-sparse-") || writer.name == "bsdtar-pax" {
+        if writer.name.starts_with("gnu-sparse-") || writer.name == "bsdtar-pax" || writer.name.ends_with("-label") {
             continue;
         }
         let archive = writer.archive(trees[&writer.level].path());
@@ -200,14 +215,16 @@ fn check_reader(Reader { name, step, .. }: &Reader, got: &Listing, tree: &Listin
     for (path, expected) in tree {
         let shown = format!("{name}: {}", path.escape_ascii());
         let mut item = got[path].clone();
-        if item.kind != EntryKind::Symlink {
-            assert!(
-                is_same_time(item.modified, expected.modified, *step),
-                "{shown}: {:?}, {:?}",
-                item.modified,
-                expected.modified
-            );
-        }
+        let is_timed = item.kind != EntryKind::Symlink && (item.kind != EntryKind::Directory || *name != "busybox");
+        let time = match *name {
+            "bsdtar" => off_before_1970(expected.modified, 1),
+            _ => expected.modified,
+        };
+        assert!(
+            !is_timed || is_same_time(item.modified, time, *step),
+            "{shown}: {:?}, {time:?}",
+            item.modified
+        );
         assert!(
             item.content == expected.content,
             "{shown}: {} bytes",

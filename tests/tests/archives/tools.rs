@@ -70,7 +70,7 @@ pub(super) const WRITERS: [Writer; 19] = [
     ),
     writer(
         "gnu-incremental",
-        &["tar", "--format=gnu", "--listed-incremental=/dev/null", "-cf-", "."],
+        &["tar", "--format=gnu", "--incremental", "-cf-", "."],
         Level::All,
         SECOND,
     ),

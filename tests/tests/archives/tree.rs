@@ -117,7 +117,7 @@ fn fill(root: &Path, level: Level) {
     sparse.set_len(SPARSE_SIZE).unwrap();
     if level >= Level::Ustar {
         mknodat(CWD, at(b"pipe"), FileType::Fifo, Mode::from_raw_mode(0o620), 0).unwrap();
-        let long = [&b"p".repeat(120)[..], b"/", &b"n".repeat(99)].concat();
+        let long = [&b"p".repeat(60)[..], b"/", &b"q".repeat(59), b"/", &b"n".repeat(99)].concat();
         write(&long, b"split", 0o644);
     }
     if level == Level::All {
