@@ -87,7 +87,7 @@ fn a_name_may_be_empty_or_fill_its_field() {
     let name = "n".repeat(100);
     let link = "l".repeat(100);
     let header = header(USTAR, b'2', name.as_bytes(), 0, |block| {
-        put(&mut block[157..], link.as_bytes())
+        put(&mut block[157..], link.as_bytes());
     });
     let entry = entry(&header);
     assert_eq!((&entry.path[..], &entry.link[..]), (name.as_bytes(), link.as_bytes()));
