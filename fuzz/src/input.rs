@@ -65,6 +65,8 @@ impl<'a> Input<'a> {
             limits.chunk_line_bytes = limit % 32;
             limits.trailer_bytes = limit;
             limits.frame_bytes = limit;
+            limits.archive_header_bytes = limit * 8;
+            limits.archive_sparse_segments = limit % 16;
         }
         limits
     }

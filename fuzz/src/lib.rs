@@ -10,12 +10,14 @@
 //! cargo test --no-default-features --test replay                       # run the known ones again
 //! ```
 
+mod archive;
 mod buffer;
 mod http;
 mod input;
 mod live;
 mod stream;
 
+pub use archive::{check_tar_decode, check_tar_round_trip};
 pub use buffer::check_ring;
 pub use http::{check_chunked, check_exchange, check_response_head};
 pub use input::Input;
@@ -26,7 +28,7 @@ pub use stream::{check_capture, check_frames, check_lines, check_sentinel, check
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is also its directory in `corpus/`, and its check.
-pub const TARGETS: [(&str, Check); 11] = [
+pub const TARGETS: [(&str, Check); 13] = [
     ("response_head", check_response_head),
     ("chunked", check_chunked),
     ("exchange", check_exchange),
@@ -38,4 +40,6 @@ pub const TARGETS: [(&str, Check); 11] = [
     ("ring", check_ring),
     ("session", check_session),
     ("views", check_views),
+    ("tar_decode", check_tar_decode),
+    ("tar_round_trip", check_tar_round_trip),
 ];

@@ -26,10 +26,13 @@ use tar::Header;
 use super::content::{Content, Step};
 use super::error::ArchiveError;
 use super::header::{self, BLOCK, padding};
+use super::next::Next;
 use super::pax::{Records, SparseRecords};
 use super::sparse::{MapReader, Segment, Segments};
 use super::{Entry, EntryKind, Event, FileTime};
 use crate::limits::Limits;
+
+const MAP_GOES_ON: &str = "its sparse map has ended, and more of it is declared";
 
 /// Takes an archive apart: v7, ustar, pax and GNU, with sparse files of every kind.
 ///
@@ -66,16 +69,6 @@ pub struct Decoder {
     entry: Bytes,
     max_header: usize,
     max_segments: usize,
-}
-
-/// What was told of the next entry before its header.
-#[derive(Debug, Clone, Default)]
-struct Next {
-    records: Records,
-    name: Option<Bytes>,
-    link: Option<Bytes>,
-    /// The bytes of all this.
-    held: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -206,7 +199,11 @@ impl Decoder {
                     let (entries, rest) = block.split_at(504);
                     let more = segments.push_old(entries, self.max_segments);
                     let more = more.map_err(|fault| fault.of(&self.entry, self.offset))?;
-                    if !more || rest.first() == Some(&0) {
+                    let extended = rest.first() != Some(&0);
+                    if extended && !more {
+                        return Err(self.malformed(MAP_GOES_ON));
+                    }
+                    if !extended {
                         let (entry, segments, stored) = (entry.clone(), std::mem::take(segments), *stored);
                         return self.open(entry, segments, stored).map(Some);
                     }
@@ -217,6 +214,7 @@ impl Decoder {
                         return Ok(None);
                     };
                     let entry = entry.clone();
+                    self.offset = *start;
                     return self.open(entry, segments, stored).map(Some);
                 }
                 State::Content(content) => match content.next(input) {
@@ -327,39 +325,9 @@ impl Decoder {
 
     /// Reads what was told before an entry, over what is in its header.
     fn entry(&mut self, header: &Header, kind: u8, mut entry: Entry) -> Result<Option<Event>, ArchiveError> {
-        let Next {
-            records, name, link, ..
-        } = std::mem::take(&mut self.next);
-        let global = &self.global;
-        let mut sparse = records.sparse;
-        entry.path = told(records.path, &global.path, entry.path);
-        entry.path = sparse.name.take().or(name).unwrap_or(entry.path);
-        entry.link = link.unwrap_or(told(records.link, &global.link, entry.link));
-        entry.uid = told(records.uid, &global.uid, entry.uid);
-        entry.gid = told(records.gid, &global.gid, entry.gid);
-        entry.modified = told(records.modified, &global.modified, entry.modified);
-        let size = told(records.size, &global.size, entry.size);
-        entry.kind = match kind {
-            0 | b'0' | b'7' | b'S' if entry.path.ends_with(b"/") => EntryKind::Directory,
-            0 | b'0' | b'7' | b'S' => EntryKind::File,
-            b'1' => EntryKind::HardLink,
-            b'2' => EntryKind::Symlink,
-            b'3' => EntryKind::CharDevice,
-            b'4' => EntryKind::BlockDevice,
-            // The names of what is in it are the content of GNU's.
-            b'5' | b'D' => EntryKind::Directory,
-            b'6' => EntryKind::Fifo,
-            other => EntryKind::Other(other),
-        };
-        if entry.kind == EntryKind::Directory {
-            let name = entry.path.iter().rposition(|&byte| byte != b'/');
-            entry.path.truncate(name.map_or(1, |last| last + 1));
-        }
-        if !matches!(entry.kind, EntryKind::HardLink | EntryKind::Symlink) {
-            entry.link = Bytes::new();
-        }
+        let (size, sparse) = std::mem::take(&mut self.next).tell(&self.global, kind, &mut entry);
         self.entry = entry.path.clone();
-        let is_pax = sparse.major.is_some() || sparse.is_listed || sparse.real_size.is_some();
+        let is_pax = sparse.is_told();
         if entry.kind != EntryKind::File {
             if is_pax || kind == b'S' {
                 return Err(self.malformed("it is sparse, and not a file"));
@@ -423,7 +391,7 @@ impl Decoder {
             return self.open(entry, segments, stored).map(Some);
         }
         if !more {
-            return Err(self.malformed("its sparse map has ended, and more of it is declared"));
+            return Err(self.malformed(MAP_GOES_ON));
         }
         self.state = State::OldMap {
             entry,
@@ -471,11 +439,6 @@ impl Decoder {
     fn malformed(&self, detail: impl Into<String>) -> ArchiveError {
         ArchiveError::malformed(&self.entry, self.offset, detail)
     }
-}
-
-/// What was told of an entry, or else of all, or else in its header.
-fn told<T: Clone>(local: Option<Option<T>>, global: &Option<Option<T>>, header: T) -> T {
-    local.unwrap_or_else(|| global.clone().flatten()).unwrap_or(header)
 }
 
 /// Content and its padding. Sizes are below 2^63.

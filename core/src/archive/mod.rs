@@ -13,6 +13,7 @@ mod decode;
 mod encode;
 mod error;
 mod header;
+mod next;
 mod pax;
 mod sparse;
 #[cfg(test)]

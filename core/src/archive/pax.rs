@@ -35,6 +35,13 @@ pub(super) struct SparseRecords {
     pub(super) is_listed: bool,
 }
 
+impl SparseRecords {
+    /// Whether they tell that the entry is a sparse file.
+    pub(super) fn is_told(&self) -> bool {
+        self.major.is_some() || self.real_size.is_some() || self.is_listed
+    }
+}
+
 impl Records {
     /// Reads the records of one extended header over what these have. `max`: how many segments a sparse file may have.
     pub(super) fn read(&mut self, data: &Bytes, max: usize) -> Result<(), Fault> {
@@ -251,7 +258,7 @@ mod tests {
             "0 \n",
             "9\n",
             "8 uid=12\n",
-            "10 uid=12\n",
+            "11 uid=12\n",
             "-9 uid=12\n",
             "9 uid=1x\n",
             "7 uid12\n",

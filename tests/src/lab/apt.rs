@@ -200,6 +200,29 @@ pub(super) fn ensure_tools() -> Result<()> {
     )
 }
 
+/// Makes sure that a tool of one of Debian's packages is there; installs the package if not.
+///
+/// # Errors
+///
+/// If it cannot be installed.
+pub fn ensure_tool(tool: &str, package: &str) -> Result<()> {
+    if on_path(tool) {
+        return Ok(());
+    }
+    let _lock = place::lock()?;
+    if on_path(tool) {
+        return Ok(());
+    }
+    place::say(&format!("installing {package}"));
+    let install = || {
+        apt_get(
+            &["install", "--yes", "--no-install-recommends", package],
+            Path::new("/"),
+        )
+    };
+    install().or_else(|_| update().and_then(|()| install()))
+}
+
 /// Fetches a package's file into a directory, without installing it.
 pub(super) fn download(package: &str, into: &Path) -> Result<()> {
     apt_get(&["download", package], into).or_else(|_| update().and_then(|()| apt_get(&["download", package], into)))

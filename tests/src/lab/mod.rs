@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+pub use apt::ensure_tool;
 pub use census::Seen;
 pub use check::check;
 pub use error::{Error, Result};

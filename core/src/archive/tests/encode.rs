@@ -253,7 +253,7 @@ fn segments() -> impl Strategy<Value = (Vec<(u64, u64)>, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn entries_come_out_as_they_went_in(

@@ -1,0 +1,279 @@
+//! Both ways, with everybody.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use bytes::BytesMut;
+use pocket_dock_core::Limits;
+use pocket_dock_core::archive::{Decoder, Encoder, Entry, EntryKind, Event, FileTime};
+
+use super::tools::{READERS, Reader, WRITERS};
+use super::tree::{Directory, Item, Level, Listing, SEGMENTS, SPARSE, list};
+
+/// What an archive holds, as our decoder has it.
+fn decoded(archive: &[u8]) -> Listing {
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut input = BytesMut::new();
+    let mut all = Listing::new();
+    let mut current = Vec::new();
+    for piece in archive.chunks(10_007) {
+        input.extend_from_slice(piece);
+        while let Some(event) = decoder.decode(&mut input).unwrap() {
+            match event {
+                Event::Entry(entry) => {
+                    current = plain_name(&entry.path);
+                    all.insert(current.clone(), item(&entry));
+                }
+                Event::Data(data) => all.get_mut(&current).unwrap().content.extend_from_slice(&data),
+                Event::Hole(size) => {
+                    let content = &mut all.get_mut(&current).unwrap().content;
+                    content.resize(content.len() + size as usize, 0);
+                }
+                _ => {}
+            }
+        }
+    }
+    decoder.finish(&input).unwrap();
+    // The directory that was packed.
+    all.remove(&b""[..]);
+    all
+}
+
+fn plain_name(name: &[u8]) -> Vec<u8> {
+    let name = name.strip_prefix(b"./").unwrap_or(name);
+    if name == b"." { Vec::new() } else { name.to_vec() }
+}
+
+fn item(entry: &Entry) -> Item {
+    Item {
+        kind: entry.kind,
+        mode: entry.mode,
+        owner: (entry.uid, entry.gid),
+        modified: entry.modified,
+        link: entry.link.to_vec(),
+        content: Vec::new(),
+        inode: 0,
+    }
+}
+
+/// A time in steps of so many nanoseconds: their number.
+fn steps(time: FileTime, step: u32) -> i128 {
+    (i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds)).div_euclid(step.into())
+}
+
+/// Whether a time is another one, which went through a format of this step. Python's times are rounded.
+fn is_same_time(got: FileTime, expected: FileTime, step: u32) -> bool {
+    (steps(got, step) - steps(expected, step)).abs() <= i128::from(step == 1000)
+}
+
+/// What becomes of a time before 1970 with a fraction, in tools that are so many seconds off. bsdtar takes and writes the
+/// fraction of a negative number as what is added to it: it is a second late where it reads, and early where it writes.
+fn off_before_1970(time: FileTime, seconds: i64) -> FileTime {
+    let is_wrong = time.seconds < 0 && time.nanoseconds > 0;
+    FileTime {
+        seconds: time.seconds + if is_wrong { seconds } else { 0 },
+        ..time
+    }
+}
+
+/// Compares what an archive holds with the tree it was made of.
+fn compare_with_tree(name: &str, got: &Listing, tree: &Listing, step: u32) {
+    let names =
+        |listing: &Listing| -> Vec<String> { listing.keys().map(|name| name.escape_ascii().to_string()).collect() };
+    assert_eq!(names(got), names(tree), "{name}");
+    for (path, expected) in tree {
+        let shown = format!("{name}: {}", path.escape_ascii());
+        let mut item = got[path].clone();
+        if item.kind == EntryKind::HardLink {
+            let target = plain_name(&item.link);
+            assert_eq!(tree[&target].inode, expected.inode, "{shown}");
+            item = got[&target].clone();
+        }
+        let time = match name {
+            "bsdtar-pax" => off_before_1970(expected.modified, -1),
+            // It cuts the fraction off, towards 0.
+            "python-gnu" => off_before_1970(expected.modified, 1),
+            _ => expected.modified,
+        };
+        assert!(
+            is_same_time(item.modified, time, step),
+            "{shown}: {:?}, {time:?}",
+            item.modified
+        );
+        assert!(
+            item.content == expected.content,
+            "{shown}: {} bytes",
+            item.content.len()
+        );
+        item.modified = expected.modified;
+        item.inode = expected.inode;
+        item.content.clear();
+        let expected = Item {
+            content: Vec::new(),
+            ..expected.clone()
+        };
+        assert_eq!(item, expected, "{shown}");
+    }
+}
+
+#[test]
+fn what_others_write_is_read() {
+    let trees = [Level::V7, Level::Ustar, Level::All]
+        .map(|level| (level, Directory::filled(&format!("read-{level:?}"), level)));
+    let trees: BTreeMap<_, _> = trees.into_iter().collect();
+    for writer in WRITERS {
+        let tree = trees[&writer.level].path();
+        let archive = writer.archive(tree);
+        println!("{}: {} bytes", writer.name, archive.len());
+        compare_with_tree(writer.name, &decoded(&archive), &list(tree), writer.step);
+    }
+}
+
+/// The `tar` crate reads the same, where it reads all.
+#[test]
+fn the_tar_crate_reads_the_same() {
+    let trees = [Level::V7, Level::Ustar, Level::All]
+        .map(|level| (level, Directory::filled(&format!("crate-{level:?}"), level)));
+    let trees: BTreeMap<_, _> = trees.into_iter().collect();
+    for writer in WRITERS {
+        if writer.name.starts_with("gnu-sparse-") || writer.name == "bsdtar-pax" || writer.name.ends_with("-label") {
+            continue;
+        }
+        let archive = writer.archive(trees[&writer.level].path());
+        let mut theirs = BTreeMap::new();
+        for entry in tar::Archive::new(&archive[..]).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let kind = entry.header().entry_type();
+            if kind.is_pax_global_extensions() || kind.as_byte() == b'V' {
+                continue;
+            }
+            let mut content = Vec::new();
+            if kind.as_byte() != b'D' {
+                std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+            }
+            let path = entry.path_bytes();
+            let path = path.strip_suffix(b"/").unwrap_or(&path);
+            let link = entry.link_name_bytes().map(|link| link.to_vec()).unwrap_or_default();
+            theirs.insert(plain_name(path), (link, content));
+        }
+        theirs.remove(&b""[..]);
+        let ours = decoded(&archive);
+        let ours: BTreeMap<_, _> = ours
+            .into_iter()
+            .map(|(path, item)| (path, (item.link, item.content)))
+            .collect();
+        assert!(ours.keys().eq(theirs.keys()), "{}", writer.name);
+        for (path, ours) in ours {
+            assert!(ours == theirs[&path], "{}: {}", writer.name, path.escape_ascii());
+        }
+    }
+}
+
+/// An archive of a tree, as our encoder writes it. The sparse file is a sparse one if it is to be.
+fn encoded(tree: &Listing, sparse: bool) -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    let mut archive = Vec::new();
+    let mut seen: BTreeMap<u64, &[u8]> = BTreeMap::new();
+    for (path, item) in tree {
+        let mut entry = Entry::new(path.clone(), item.kind);
+        entry.link = item.link.clone().into();
+        if item.kind == EntryKind::File
+            && let Some(first) = seen.insert(item.inode, path)
+        {
+            seen.insert(item.inode, first);
+            entry.kind = EntryKind::HardLink;
+            entry.link = first.to_vec().into();
+        }
+        entry.mode = item.mode;
+        (entry.uid, entry.gid) = item.owner;
+        entry.modified = item.modified;
+        let mut parts = vec![];
+        if entry.kind == EntryKind::File {
+            entry.size = item.content.len() as u64;
+            parts.push((0, entry.size));
+        }
+        if path.starts_with(SPARSE) && sparse {
+            parts = SEGMENTS.to_vec();
+            archive.extend_from_slice(&encoder.sparse(&entry, &parts).unwrap());
+        } else {
+            archive.extend_from_slice(&encoder.entry(&entry).unwrap());
+        }
+        for (offset, length) in parts {
+            encoder.content(length).unwrap();
+            archive.extend_from_slice(&item.content[offset as usize..(offset + length) as usize]);
+        }
+        archive.extend_from_slice(&encoder.end_entry().unwrap());
+    }
+    archive.extend_from_slice(&encoder.end().unwrap());
+    archive
+}
+
+fn check_reader(Reader { name, step, .. }: &Reader, got: &Listing, tree: &Listing) {
+    let names =
+        |listing: &Listing| -> Vec<String> { listing.keys().map(|name| name.escape_ascii().to_string()).collect() };
+    assert_eq!(names(got), names(tree), "{name}");
+    for (path, expected) in tree {
+        let shown = format!("{name}: {}", path.escape_ascii());
+        let mut item = got[path].clone();
+        let is_timed = item.kind != EntryKind::Symlink && (item.kind != EntryKind::Directory || *name != "busybox");
+        let time = match *name {
+            "bsdtar" => off_before_1970(expected.modified, 1),
+            _ => expected.modified,
+        };
+        assert!(
+            !is_timed || is_same_time(item.modified, time, *step),
+            "{shown}: {:?}, {time:?}",
+            item.modified
+        );
+        assert!(
+            item.content == expected.content,
+            "{shown}: {} bytes",
+            item.content.len()
+        );
+        // The same files have one inode.
+        for (other, other_item) in tree {
+            let is_same = got[other].inode == item.inode;
+            assert_eq!(
+                is_same,
+                other_item.inode == expected.inode,
+                "{shown}, {}",
+                other.escape_ascii()
+            );
+        }
+        (item.modified, item.inode) = (expected.modified, expected.inode);
+        item.content.clear();
+        let expected = Item {
+            content: Vec::new(),
+            ..expected.clone()
+        };
+        assert_eq!(item, expected, "{shown}");
+    }
+}
+
+#[test]
+fn what_we_write_is_read_by_others() {
+    let source = Directory::filled("write", Level::All);
+    let mut tree = list(source.path());
+    for sparse in [false, true] {
+        if sparse {
+            // One with a name that is not UTF-8 and a time that needs a record.
+            let mut odd = tree[SPARSE].clone();
+            odd.modified.seconds = 1 << 33;
+            odd.inode = u64::MAX;
+            tree.insert([SPARSE, b"-\xff\xfe"].concat(), odd);
+        }
+        let archive = encoded(&tree, sparse);
+        compare_with_tree("ours", &decoded(&archive), &tree, 1);
+        let place = Directory::new(&format!("archive-{sparse}"));
+        let path = place.path().join("archive.tar");
+        fs::write(&path, &archive).unwrap();
+        for reader in &READERS {
+            if sparse && reader.name == "busybox" {
+                continue;
+            }
+            let into = Directory::new(&format!("into-{}-{sparse}", reader.name));
+            reader.extract(&path, into.path());
+            check_reader(reader, &list(into.path()), &tree);
+        }
+    }
+}
