@@ -1,4 +1,4 @@
-//! What each kind of entry does to the destination; the rules are told in [`unpack`](super::unpack).
+//! What each kind of entry does to the destination. The rules are told where archives are unpacked.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -185,6 +185,9 @@ impl Unpacker<'_> {
             self.progress.skipped += 1;
             return Ok(());
         }
+        if is_top && entry.kind == EntryKind::File {
+            self.progress.total = Some(entry.size);
+        }
         let name = self.stage()?.name.clone();
         if let Some(name) = &name {
             parts.insert(0, name.as_bytes());

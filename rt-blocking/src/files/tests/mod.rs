@@ -1,4 +1,5 @@
 mod changing;
+mod huge;
 mod landing;
 mod packing;
 mod round_trip;
