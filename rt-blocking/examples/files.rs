@@ -15,9 +15,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let script = "#!/bin/sh\ncd /tmp/job && wc -w <'in put;.txt' >words\n";
     sandbox.write_file(FilePath::new("/tmp/job/run").mode(0o755), script)?;
     println!("exit code {}", sandbox.run("/tmp/job/run")?.exit_code);
-    println!("{} words", String::from_utf8_lossy(&sandbox.read_file("/tmp/job/words")?).trim());
+    println!(
+        "{} words",
+        String::from_utf8_lossy(&sandbox.read_file("/tmp/job/words")?).trim()
+    );
     for entry in sandbox.list_files("/tmp/job")? {
-        println!("{:?}: {:?}, mode {:o}, {} bytes", entry.name, entry.stat.kind, entry.stat.mode, entry.stat.size);
+        println!(
+            "{:?}: {:?}, mode {:o}, {} bytes",
+            entry.name, entry.stat.kind, entry.stat.mode, entry.stat.size
+        );
     }
 
     // A tree out of the container and into it again, all or nothing.

@@ -10,6 +10,7 @@ mod endings;
 mod executors;
 mod faults;
 mod files;
+mod hostile_files;
 mod killing;
 mod processes;
 mod reading;
@@ -263,6 +264,7 @@ cases! {
         clients::a_gibibyte_in_less_than_32_mebibytes,
         clients::many_commands_in_one_session,
         clients::a_flood_and_a_long_line_in_one_command,
+        hostile_files::a_tar_that_lies_writes_nothing_elsewhere,
     ],
 }
 

@@ -174,6 +174,8 @@ fn the_examples_run() {
             "smol_hello",
             "smol_many",
             "watch",
+            "session",
+            "files",
             "tokio_watch",
             "smol_watch",
         ];

@@ -1,0 +1,73 @@
+//! What a container that lies can do to whoever fetches files of it: nothing.
+
+use std::fs;
+use std::path::Path;
+
+use pocket_dock_core::FilePath;
+
+use super::{Adapter, Bench, Verdict, check};
+use crate::hostile_archives::{Outcome, Site, all, decoys, plant, seen};
+use crate::tree::Scratch;
+
+/// In the place of the container's own.
+const TAR: &str = "#!/bin/sh\ncase $1 in --version) exit 0 ;; esac\nexec cat /dev/shm/archive\n";
+
+/// Every hostile archive, from a container whose `tar` gives it.
+pub(super) fn a_tar_that_lies_writes_nothing_elsewhere<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    // Busybox has a tar of its own that its shell prefers.
+    let sandbox = bench.python()?;
+    bench.wait(sandbox.write_file(FilePath::new("/usr/local/bin/tar").mode(0o755), TAR))?;
+    bench.wait(sandbox.make_dir("/dev/shm/top"))?;
+    let mut tried = 0;
+    for (number, hostile) in all().enumerate() {
+        let scratch = Scratch::new(&format!("{}-{number}", bench.random()))?;
+        let (place, outside) = (fs::canonicalize(scratch.path(""))?, scratch.path("outside"));
+        let outside = place.join(outside.file_name().ok_or("no name")?);
+        let dest = place.join("place/dest");
+        decoys(&outside)?;
+        fs::create_dir(place.join("place"))?;
+        let planted = number % 2 == 0;
+        if planted {
+            plant(&dest.join("top"), &outside)?;
+        }
+        let site = Site {
+            top: "top",
+            outside: outside.to_str().ok_or("an odd temporary directory")?,
+            relative: "../../../outside",
+        };
+        bench.wait(sandbox.write_file("/dev/shm/archive", hostile.bytes(&site)))?;
+        let before = seen(&place, &dest)?;
+        let pulled = bench.wait(sandbox.pull("/dev/shm/top", &dest));
+        is_same(&before, &seen(&place, &dest)?, hostile.name)?;
+        let refused = match (hostile.outcome, planted) {
+            (Outcome::Either, _) => pulled.is_err(),
+            (Outcome::Confined, _) | (Outcome::RefusedIfPlanted, false) => false,
+            (Outcome::Refused | Outcome::RefusedIfPlanted, _) => true,
+        };
+        check(pulled.is_err() == refused, || format!("{}: {pulled:?}", hostile.name))?;
+        open_up(&place);
+        tried += 1;
+    }
+    check(tried >= 40, || format!("only {tried} archives"))?;
+    Ok(bench.wait(sandbox.shutdown())?)
+}
+
+fn is_same(before: &[String], after: &[String], name: &str) -> Verdict {
+    match before.iter().zip(after).find(|(was, is)| was != is) {
+        Some((was, is)) => Err(format!("{name}: something outside was changed, from {was} to {is}").into()),
+        None => check(before.len() == after.len(), || {
+            format!("{name}: something outside was made or removed")
+        }),
+    }
+}
+
+/// Lets us into every directory, so that it can be removed.
+fn open_up(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        drop(fs::set_permissions(path, fs::Permissions::from_mode(0o700)));
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            open_up(&entry.path());
+        }
+    }
+}
