@@ -113,7 +113,7 @@ impl Wire {
                 };
                 let bytes = process.take(usize::MAX);
                 self.outgoing.extend_from_slice(&bytes);
-                process.closed
+                process.closed && process.out.is_empty()
             }
             Mode::Leash(id) => {
                 // Before the start, it waits.

@@ -1,12 +1,13 @@
 //! The state of the simulated engine, and the passing of its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::answer::Writer;
 use super::behaviour::Behaviour;
 use super::container::{Container, State};
 use super::exec::{Exec, Process, Start};
+use super::session::{Cut, Shell, Talk};
 use super::{Matcher, Reply};
 use crate::scripted::Request;
 
@@ -27,6 +28,10 @@ pub(super) struct Engine {
     pub(super) lost_input: usize,
     /// Requests that are not obeyed before their time.
     pub(super) late: Vec<(Duration, Request)>,
+    /// Those of the sessions to come.
+    pub(super) talks: VecDeque<Box<dyn Talk>>,
+    /// Where the streams of the sessions to come are cut.
+    pub(super) cut: Cut,
     ids: u64,
 }
 
@@ -44,6 +49,8 @@ impl Engine {
             timers: Vec::new(),
             lost_input: 0,
             late: Vec::new(),
+            talks: VecDeque::new(),
+            cut: Cut::Nowhere,
             ids: 0,
         }
     }
@@ -77,6 +84,7 @@ impl Engine {
                 writer: self.writer,
                 now,
                 has_shell: true,
+                talks: false,
                 commands: &self.commands,
             };
             if let Some(process) = &mut self.execs[at].process {
@@ -86,6 +94,7 @@ impl Engine {
                     process.kill(); // with its container
                 }
             }
+            self.hand_over(at);
         }
     }
 
@@ -133,10 +142,11 @@ impl Engine {
             writer: self.writer,
             now: self.now,
             has_shell,
+            talks: !self.talks.is_empty(),
             commands: &self.commands,
         };
         let exec = &self.execs[at];
-        let process = match killed {
+        let mut process = match killed {
             Some(report) => Process::report(&start, report),
             None if is_unknown(&exec.user) => {
                 let what = format!("unable to find user {}: no matching entries in passwd file", exec.user);
@@ -144,6 +154,10 @@ impl Engine {
             }
             None => Process::start(exec, &start),
         };
+        if exec.is_session() {
+            process.shell = self.talks.pop_front().map(Shell::new);
+            process.cutting.cut = self.cut;
+        }
         self.execs[at].process = Some(process);
         self.advance(self.now);
     }
@@ -164,6 +178,10 @@ impl Engine {
         if !script.contains("__pd_signal") {
             return None;
         }
+        if exec.cmd.get(10).is_some_and(|shell| !shell.is_empty()) {
+            let script = exec.cmd.clone();
+            return Some(format!("{uid}\n{}done\n", self.signal_turn(&container, &script)));
+        }
         let mark = format!("{MARK}{}", exec.cmd.get(4)?);
         let deadly = !matches!(exec.cmd.get(5)?.as_str(), "STOP" | "CONT" | "WINCH");
         let mut report = format!("{uid}\n");
@@ -182,6 +200,38 @@ impl Engine {
             }
         }
         Some(report + "done\n")
+    }
+
+    /// Signals what a session's shell has begun, and the shell goes on as it does then.
+    fn signal_turn(&mut self, container: &str, script: &[String]) -> String {
+        let now = self.now;
+        for exec in self.execs.iter_mut().filter(|exec| exec.container == container) {
+            let Some(process) = exec.process.as_mut().filter(|process| process.is_running()) else {
+                continue;
+            };
+            let said = process.shell.as_mut().map(|shell| shell.signalled(script));
+            if let Some(said) = said {
+                process.say(said, now);
+                return "signalled 7:1\n".to_owned();
+            }
+        }
+        String::new()
+    }
+
+    /// What was stored is there for the shells of its container.
+    fn hand_over(&mut self, at: usize) {
+        let Some((file, data)) = self.execs[at]
+            .process
+            .as_mut()
+            .and_then(|process| process.stored.take())
+        else {
+            return;
+        };
+        let container = self.execs[at].container.clone();
+        let there = self.execs.iter_mut().filter(|exec| exec.container == container);
+        for shell in there.filter_map(|exec| exec.process.as_mut()?.shell.as_mut()) {
+            shell.sees(&file, &data);
+        }
     }
 
     /// What a script that lists marked processes prints of them.

@@ -7,6 +7,7 @@ use bytes::{Buf as _, BytesMut};
 
 use super::answer::Writer;
 use super::behaviour::{Behaviour, Known, known};
+use super::session::{Cutting, Said, Saying, Shell, stored};
 
 /// How much output and input wait inside the engine.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -27,12 +28,25 @@ pub(super) struct Exec {
     pub(super) process: Option<Process>,
 }
 
+impl Exec {
+    /// Whether it is a shell that reads commands.
+    pub(super) fn is_session(&self) -> bool {
+        self.cmd.last().is_some_and(|word| word == "-s")
+    }
+}
+
 /// A started command.
 #[derive(Debug)]
 pub(super) struct Process {
     /// What happens when.
     plan: VecDeque<(Duration, Happening)>,
     cat: bool,
+    /// It is the shell of a session.
+    pub(super) shell: Option<Shell>,
+    /// Where what it reads is stored.
+    stores: Option<String>,
+    /// What was stored.
+    pub(super) stored: Option<(String, Vec<u8>)>,
     /// Code that is still to be read from stdin: so many bytes.
     code_bytes: Option<usize>,
     stdin: Vec<u8>,
@@ -41,6 +55,7 @@ pub(super) struct Process {
     mark: Option<String>,
     /// Framed, to the client.
     pub(super) out: BytesMut,
+    pub(super) cutting: Cutting,
     frame_bytes: usize,
     pub(super) code: Option<i32>,
     /// The engine could not start it.
@@ -62,6 +77,8 @@ pub(super) struct Start<'a> {
     pub(super) writer: Writer,
     pub(super) now: Duration,
     pub(super) has_shell: bool,
+    /// What begins like the shell of a session is one.
+    pub(super) talks: bool,
     pub(super) commands: &'a BTreeMap<String, Behaviour>,
 }
 
@@ -70,11 +87,15 @@ impl Process {
         Self {
             plan: VecDeque::new(),
             cat: false,
+            shell: None,
+            stores: None,
+            stored: None,
             code_bytes: None,
             stdin: Vec::new(),
             stdin_ended: false,
             mark: None,
             out: BytesMut::new(),
+            cutting: Cutting::default(),
             frame_bytes: if writer.is_docker() { 32_768 } else { 8_192 },
             code: None,
             failed: false,
@@ -132,7 +153,9 @@ impl Process {
                     process.end(start.now, "nodir", 125, Duration::ZERO);
                 } else if form == "code" {
                     process.code_bytes = rest.first().and_then(|bytes| bytes.parse().ok());
-                } else {
+                } else if let Some(file) = stored(rest) {
+                    process.stores = Some(file);
+                } else if !(start.talks && rest.last() == Some(&"-s")) {
                     process.plan_line(&rest.join(" "), form == "argv", start);
                 }
             }
@@ -222,6 +245,13 @@ impl Process {
                 self.cat = false;
             }
         }
+        if let Some(file) = self.stores.take_if(|_| self.stdin_ended) {
+            self.frame(OUT, file.as_bytes());
+            self.stored = Some((file, std::mem::take(&mut self.stdin)));
+            self.end(start.now, "0", 0, Duration::ZERO);
+        }
+        let said = self.shell.as_mut().map(Shell::answer);
+        self.say(said.unwrap_or_default(), start.now);
         while self.plan.front().is_some_and(|(at, _)| *at <= start.now) {
             let Some((_, happening)) = self.plan.pop_front() else {
                 break;
@@ -241,6 +271,23 @@ impl Process {
         }
     }
 
+    /// What comes of something that its shell was told now.
+    pub(super) fn say(&mut self, said: Vec<Said>, now: Duration) {
+        if said.is_empty() {
+            return;
+        }
+        for Said { after, what } in said {
+            let at = now.saturating_add(after);
+            match what {
+                Saying::Out(data) => self.plan.push_back((at, Happening::Prints(OUT, data))),
+                Saying::Err(data) => self.plan.push_back((at, Happening::Prints(ERR, data))),
+                Saying::Exits(code) => self.end(at, &code.to_string(), code, Duration::ZERO),
+            }
+        }
+        // What is late may come behind what it says to the next.
+        self.plan.make_contiguous().sort_by_key(|(at, _)| *at);
+    }
+
     pub(super) fn next_event(&self) -> Option<Duration> {
         self.plan.front().map(|(at, _)| *at)
     }
@@ -253,6 +300,7 @@ impl Process {
     pub(super) fn kill(&mut self) {
         self.plan.clear();
         self.cat = false;
+        self.shell = None;
         self.code_bytes = None;
         self.code.get_or_insert(137);
         self.closed = true;
@@ -261,6 +309,14 @@ impl Process {
     /// Takes input as far as the pipe has room; a process that does not read leaves it there.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> usize {
         if self.stdin_ended || self.code.is_some() {
+            return bytes.len();
+        }
+        if let Some(shell) = &mut self.shell {
+            shell.hear(bytes);
+            return bytes.len();
+        }
+        if self.stores.is_some() {
+            self.stdin.extend_from_slice(bytes);
             return bytes.len();
         }
         let wanted = self.code_bytes.unwrap_or(0).max(PIPE_BYTES);
@@ -280,7 +336,7 @@ impl Process {
     }
 
     pub(super) fn take(&mut self, limit: usize) -> Vec<u8> {
-        let count = limit.min(self.out.len());
+        let count = self.cutting.lets(limit.min(self.out.len()));
         let bytes = self.out[..count].to_vec();
         self.out.advance(count);
         bytes

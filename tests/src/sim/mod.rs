@@ -17,6 +17,7 @@ mod engine;
 mod exec;
 mod fault;
 mod routes;
+mod session;
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
@@ -26,6 +27,7 @@ use pocket_dock_core::{Endpoint, EngineKind};
 
 pub use behaviour::{Behaviour, emitted};
 pub use fault::{Fault, Faulty};
+pub use session::{Cut, Said, Saying, Talk, Told};
 
 use crate::scripted::{Connection, Peer, Request, locked};
 use engine::Engine;
@@ -74,6 +76,54 @@ impl Sim {
     /// Says what a command line, or a program with its arguments, does.
     pub fn command(&self, line: &str, behaviour: Behaviour) {
         locked(&self.0).commands.insert(line.to_owned(), behaviour);
+    }
+
+    /// What stands in for the shell of the next session that has none. Without any, a session finds no shell.
+    pub fn talk(&self, talk: impl Talk + 'static) {
+        locked(&self.0).talks.push_back(Box::new(talk));
+    }
+
+    /// Where the streams of the sessions to come are cut.
+    pub fn cut(&self, cut: Cut) {
+        locked(&self.0).cut = cut;
+    }
+
+    /// How many bytes the last session's stream has had so far.
+    #[must_use]
+    pub fn session_bytes(&self) -> usize {
+        let engine = locked(&self.0);
+        let mut sessions = engine.execs.iter().rev().filter(|exec| exec.is_session());
+        sessions
+            .find_map(|exec| Some(exec.process.as_ref()?.cutting.bytes))
+            .unwrap_or(0)
+    }
+
+    /// Somebody else kills the shell of each session.
+    pub fn kill_shells(&self) {
+        let mut engine = locked(&self.0);
+        let now = engine.now;
+        for process in engine.execs.iter_mut().filter_map(|exec| exec.process.as_mut()) {
+            if process.shell.is_some() && process.is_running() {
+                let what = Saying::Exits(137);
+                process.say(
+                    vec![Said {
+                        after: Duration::ZERO,
+                        what,
+                    }],
+                    now,
+                );
+            }
+        }
+        engine.advance(now);
+    }
+
+    /// Forgets what was asked, and the commands that are over.
+    pub fn forget(&self) {
+        let mut engine = locked(&self.0);
+        engine.requests.clear();
+        engine
+            .execs
+            .retain(|exec| exec.process.as_ref().is_none_or(|process| !process.closed));
     }
 
     /// Answers the next request with this method, whose path ends so, in another way. Once.

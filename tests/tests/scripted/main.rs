@@ -11,6 +11,12 @@ mod containers;
 #[cfg(test)]
 mod progress;
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod shells;
+#[cfg(test)]
 mod undone;
 #[cfg(test)]
 mod world;
