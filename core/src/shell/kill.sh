@@ -33,7 +33,7 @@ __pd_shell=$7
 __pd_forks=
 # What a turn has not done yet is not to be done: its shell is told so, before each look until it is behind the turn. One
 # that has not begun, that is between two steps of its own, or that has caught it in a command of a command, goes on. Sets
-# __pd_going if what the shell does next may still be the turn's.
+# __pd_going if what comes next may still be the turn's.
 __pd_tell() {
     __pd_going=
     case $__pd_shell,$__pd_signal in
@@ -166,6 +166,9 @@ __pd_look() {
             :
         elif [ -z "$__pd_id" ] && [ -n "$__pd_named" -o "$__pd_parent" = "$__pd_forks" ]; then
             __pd_take
+        elif [ -n "$__pd_blank" ]; then
+            # Whose it is shows in a moment.
+            __pd_going=1
         elif [ "$__pd_all" != ' ' ]; then
             # Not before anything was found: what is to be the command may be the engine's still.
             __pd_not="$__pd_not$__pd_key ${__pd_id:+$__pd_key:other }"
