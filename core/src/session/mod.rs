@@ -12,6 +12,9 @@
 //! the environment of its processes, which are found by it; the other is in its borders, and nothing can have known it
 //! before they are written. A function of the name `command` does not outlive the command that made it.
 //!
+//! Before a command the shell takes a name of that command's, and another behind it: who is to end the command sees by them
+//! whether the shell has begun it, and when nothing of it can follow any more.
+//!
 //! The shell keeps its own script on standard input, where a command finds `/dev/null`. What a command changes in the shell
 //! stays, but for `errexit` and `nounset`, which would end it; tracing is off between commands, so that the protocol is
 //! not traced, and on again in the next.

@@ -28,7 +28,17 @@ pub(crate) fn again(border: &str, kind: Kind) -> String {
 /// What the shell is called for the time of a turn, and whatever it forks then that never becomes a program of its own.
 /// `id`: the turn's.
 pub(crate) fn name(id: &str) -> String {
-    format!("sh:{}", id.get(..12).unwrap_or_default())
+    format!("sh:{}", short(id))
+}
+
+/// What it is called behind the turn, until the next one begins.
+fn name_behind(id: &str) -> String {
+    format!("sh.{}", short(id))
+}
+
+/// A name has room for so much.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or_default()
 }
 
 /// The program that is the shell: the one asked for, or bash where there is one.
@@ -88,7 +98,7 @@ impl Line<'_> {
     pub(crate) fn write(&self) -> String {
         let Self { id, border, .. } = self;
         let mut line = String::with_capacity(self.text.len() + 1000);
-        let name = name(id);
+        let (name, behind) = (name(id), name_behind(id));
         // Behind a command that it could not parse, bash takes the first word for a word, whatever it is.
         line.push('\n');
         line.push_str(&format!(
@@ -121,6 +131,7 @@ impl Line<'_> {
              case $__pd_code in ,*) __pd_on= ;; *) __pd_on=s ;; esac; \
              case $- in *x*) \\command set +x; __pd_on=${{__pd_on}}x ;; esac; \
              case $- in *v*) \\command set +v; __pd_on=${{__pd_on}}v ;; esac; \\command set +eu; \
+             \\command printf {behind} >|/proc/self/comm; \
              \\command printf '__PD_%s_%d__\\n' {border} \"${{__pd_code#,}}\" >&8; \
              \\command printf '__PD_%s_0%s__\\n' {border} \"$__pd_on\" >&9; "
         ));
@@ -174,7 +185,21 @@ mod tests {
     fn the_id_of_the_borders_is_not_the_one_that_a_command_sees() {
         let line = line("true", Flags::default(), Kind::Bash);
         assert!(line.contains(r"printf '__PD_%s_%d__\n' ff "));
-        assert!(line.contains("printf sh:001122334455 >|/proc/self/comm"));
+    }
+
+    #[test]
+    fn the_shell_shows_by_its_name_when_it_is_at_a_turn_and_when_behind_it() {
+        let line = line("true", Flags::default(), Kind::Bash);
+        let parts = [
+            "printf sh:001122334455 >|/proc/self/comm",
+            "command eval 'true\n'",
+            // Without errexit: where it cannot be named, it does not end.
+            "command set +eu",
+            "printf sh.001122334455 >|/proc/self/comm",
+            "printf '__PD_%s_%d__",
+        ];
+        let places: Vec<_> = parts.iter().map(|part| line.find(part)).collect();
+        assert!(places.is_sorted() && places.iter().all(Option::is_some), "{places:?}");
     }
 
     #[test]

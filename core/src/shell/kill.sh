@@ -3,14 +3,16 @@
 #
 # $1 id        32 hex digits, behind POCKET_DOCK_EXEC= in the environment
 # $2 signal    name without SIG; KILL goes on until nothing is left, any other is sent once to each process
-# $3 patience  how long to look if nothing is found, in hundredths of a second
+# $3 patience  how long to look if nothing is found, in hundredths of a second; if it is a turn, how long its shell is told
+#              so that does not come to its end
 # $4 wait      how long the signalled may take to end
 # $5 sent      PID:START of processes that an earlier look signalled and that live
 # $6 known     PID:START of those that it found and could not signal
 # $7 shell     if the command is one turn of a session, its shell: then the id is behind POCKET_DOCK_TURN=, and the shell is
 #              nobody's, unless a program has taken its place
-# $8 called    the name that the shell has for the time of the turn, and with it what it forks that never becomes a program
-#              of its own. Where it could not take that name, those are its children without any id
+# $8 called    the name that the shell has for the time of the turn, sh:ID, and with it what it forks that never becomes a
+#              program of its own. Behind the turn it is called sh.ID, and sh- while it forks for itself. Where it could
+#              not take a name, those are its children without any id
 #
 # Prints, in this order: "uid U:G" of this script; "signalled PID:START" for each; "left PID:START" for those that are
 # still there; "hidden U:G" for each user of whom there are processes that we may not look at or signal; "done".
@@ -29,13 +31,23 @@ __pd_stat 1 && __pd_others="$__pd_others$__pd_session $__pd_group "
 __pd_stat $$ && __pd_others="$__pd_others$__pd_session $__pd_group "
 __pd_shell=$7
 __pd_forks=
-# What a turn has not done yet is not to be done: its shell is told first.
+# What a turn has not done yet is not to be done: its shell is told so, before each look until it is behind the turn. One
+# that has not begun, that is between two steps of its own, or that has caught it in a command of a command, goes on. Sets
+# __pd_going if what comes next may still be the turn's.
 __pd_tell() {
-    [ -n "$__pd_shell" ] || return 0
-    case $__pd_signal in
-        KILL | INT | TERM | HUP | QUIT)
-            # With another name, it has another turn.
-            __pd_stat "$__pd_shell" && [ "$__pd_comm" = "$__pd_called" ] && kill -s URG "$__pd_shell" ;;
+    __pd_going=
+    case $__pd_shell,$__pd_signal in
+        ,*) return 0 ;;
+        *,KILL | *,INT | *,TERM | *,HUP | *,QUIT) ;;
+        *) return 0 ;;
+    esac
+    __pd_stat "$__pd_shell" || return 0
+    case $__pd_comm in
+        "$__pd_called")
+            __pd_going=1
+            kill -s URG "$__pd_shell" ;;
+        "sh.${__pd_called#sh:}") ;;
+        sh[:.-]*) __pd_going=1 ;;
     esac
 }
 if [ -n "$__pd_shell" ]; then
@@ -43,9 +55,11 @@ if [ -n "$__pd_shell" ]; then
     __pd_called=$8
     if __pd_stat "$__pd_shell"; then
         __pd_others="$__pd_others$__pd_session $__pd_group "
-        [ "$__pd_comm" = "$__pd_called" ] || __pd_forks=$__pd_shell
+        case $__pd_comm in
+            sh[:.-]*) ;;
+            *) __pd_forks=$__pd_shell ;;
+        esac
     fi
-    __pd_tell
 fi
 __pd_whose $$ && echo "uid $__pd_user"
 
@@ -152,6 +166,9 @@ __pd_look() {
             :
         elif [ -z "$__pd_id" ] && [ -n "$__pd_named" -o "$__pd_parent" = "$__pd_forks" ]; then
             __pd_take
+        elif [ -n "$__pd_blank" ]; then
+            # Whose it is shows in a moment.
+            __pd_going=1
         elif [ "$__pd_all" != ' ' ]; then
             # Not before anything was found: what is to be the command may be the engine's still.
             __pd_not="$__pd_not$__pd_key ${__pd_id:+$__pd_key:other }"
@@ -220,12 +237,13 @@ __pd_settle() {
 __pd_clock
 __pd_end=$((__pd_time + 500))
 __pd_patient=$((__pd_time + $3))
-while __pd_look; [ -z "$__pd_keys" ] && [ "$__pd_time" -lt "$__pd_patient" ]; do
+while __pd_tell; __pd_look; [ -z "$__pd_keys" ] && [ "$__pd_time" -lt "$__pd_patient" ]; do
+    [ -z "$__pd_shell" ] || [ -n "$__pd_going" ] || break
     __pd_clock
 done
 case $__pd_signal in
     KILL)
-        while [ -n "$__pd_keys" ]; do
+        while [ -n "$__pd_keys$__pd_going" ]; do
             __pd_fresh=1
             while [ -n "$__pd_fresh" ] && [ "$__pd_time" -lt "$__pd_end" ]; do
                 __pd_fresh=
@@ -236,7 +254,10 @@ case $__pd_signal in
                 __pd_send KILL "$__pd_key" && __pd_say "$__pd_key"
             done
             __pd_settle 30
+            # Nothing can follow what is found once the shell is behind the turn.
+            __pd_tell
             __pd_look
+            [ -n "$__pd_going" ] && [ "$__pd_time" -lt "$__pd_patient" ] && continue
             __pd_lives $__pd_keys || break
             [ "$__pd_time" -lt "$__pd_end" ] || break
         done ;;
@@ -258,10 +279,9 @@ case $__pd_signal in
             __pd_clock
         done
         __pd_settle "$4"
+        __pd_tell
         __pd_look ;;
 esac
-# Some shell may have caught the first in a command of a command.
-__pd_tell
 for __pd_key in $__pd_all; do
     __pd_stat "${__pd_key%:*}" && [ "$__pd_start" = "${__pd_key#*:}" ] || continue
     echo "left $__pd_key"

@@ -21,13 +21,15 @@ __pd_stat() {
         X | x) return 1 ;;
         Z) [ "${18}" -gt 1 ] || return 1 ;;
     esac
-    __pd_state=$1 __pd_parent=$2 __pd_group=$3 __pd_session=$4 __pd_start=${20}
+    __pd_state=$1 __pd_parent=$2 __pd_group=$3 __pd_session=$4 __pd_start=${20} __pd_size=${21} __pd_place=${48}
 }
 
 # __pd_mark PID: the id in its environment, or nothing, as __pd_id; $__pd_want counts before any other.
-# Fails if we may not see. "read" leaves out the NUL between two variables.
+# Fails if we may not see. "read" leaves out the NUL between two variables. Sets __pd_blank if it is becoming a program: then
+# it has memory, but no place for an environment yet.
 __pd_mark() {
-    __pd_id= __pd_open=
+    __pd_id= __pd_open= __pd_blank=
+    [ "$__pd_place" = 0 ] && [ "$__pd_size" != 0 ] && __pd_blank=1
     # With its first thread gone, the others have the environment.
     case $__pd_state in
         Z) set -- "/proc/$1"/task/*/environ ;;
@@ -35,6 +37,7 @@ __pd_mark() {
     esac
     for __pd_file; do
         while __pd_open=1 __pd_line=; IFS= read -r __pd_line || [ -n "$__pd_line" ]; do
+            __pd_blank=
             case $__pd_line in
                 *"$__pd_name=$__pd_want"*)
                     __pd_id=$__pd_want

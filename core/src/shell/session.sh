@@ -3,6 +3,8 @@
 #
 # Copies of both streams are kept on 8 and 9, for the borders.
 exec 8>&1 9>&2
+# By this name one sees that it can be given names, and that no command has begun.
+command printf sh- 2>/dev/null >|/proc/self/comm
 # A command is told to end by SIGURG to the shell, which ignores it otherwise: what the command has not done yet is not
 # done. Ash and dash go back to where the command was begun by an error that is made for that. Bash goes on behind such an
 # error, but it leaves its loops and skips what a DEBUG trap refuses; what stood there before is put back behind it. The
@@ -17,7 +19,7 @@ case ${BASH_VERSION:+bash} in
                 set +e
                 case ${__pd_again+x} in
                     "")
-                        printf sh >|/proc/self/comm
+                        printf sh- >|/proc/self/comm
                         __pd_again=$(shopt -p extdebug; trap -p DEBUG)
                         printf sh:%s ${POCKET_DOCK_TURN:0:12} >|/proc/self/comm ;;
                 esac

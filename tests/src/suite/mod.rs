@@ -236,7 +236,7 @@ cases! {
         sessions_turns::row_19_exit_codes_and_signals,
         sessions_turns::row_20_many_callers,
         sessions_turns::a_shell_that_does_not_come_back,
-        session_ends::dropped_turns_leave_nothing,
+        session_ends::a_dropped_turn_leaves_nothing,
         session_ends::a_dropped_turn_in_the_queue,
         session_ends::a_dropped_session_leaves_nothing,
         session_ends::a_closed_session_leaves_its_container,

@@ -40,7 +40,7 @@ fn ended_here(reason: &CloseReason) -> bool {
 }
 
 /// After each number of polls, and at moments: where calls block, the first has ended.
-pub(super) fn dropped_turns_leave_nothing<A: Adapter>(bench: &Bench<A>) -> Verdict {
+pub(super) fn a_dropped_turn_leaves_nothing<A: Adapter>(bench: &Bench<A>) -> Verdict {
     each(bench, |at| {
         let n = seconds(at.shell);
         at.gives("kept='v 1'; cd /proc", 0, "", "")?;

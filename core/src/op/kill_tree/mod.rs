@@ -32,6 +32,8 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub(super) const USERS: usize = 8;
 /// How long a command is waited for that may not have been started yet, in hundredths of a second.
 const PATIENCE: &str = "200";
+/// How long the shell of a turn that is killed is told so, in hundredths of a second.
+const TELLING: &str = "500";
 /// How long the signalled may take to end, in hundredths of a second.
 const WAIT: &str = "30";
 /// How many processes a later look is told of, at most: arguments are limited.
@@ -60,7 +62,7 @@ pub(crate) struct KillTree {
 }
 
 impl KillTree {
-    /// Of one turn of a session: not its `shell`.
+    /// Of one turn of a session: not its `shell`, which may not have begun it yet.
     pub(crate) fn turn(
         target: &Target,
         container: &str,
@@ -69,7 +71,7 @@ impl KillTree {
         user: Option<&str>,
         signal: Signal,
     ) -> Result<Self, Error> {
-        let tree = Self::new(target, container, id, user, signal, false)?;
+        let tree = Self::new(target, container, id, user, signal, true)?;
         Ok(Self {
             shell: Some(shell),
             ..tree
@@ -118,17 +120,22 @@ impl KillTree {
         Some(user)
     }
 
+    /// How long this look may go on without having found anything. A later one need not find out again what the first has.
+    fn patience(&self) -> &'static str {
+        match self.signal {
+            _ if !self.patient || self.passes > 1 => "0",
+            Signal::Kill if self.shell.is_some() => TELLING,
+            _ => PATIENCE,
+        }
+    }
+
     fn look(&self, user: Option<&str>, deadline: Instant) -> Script {
         let told = |sent: bool| {
             let those = self.left.iter().filter(|one| self.signalled.contains(one) == sent);
             let words: Vec<String> = those.take(TOLD).map(ToString::to_string).collect();
             words.join(" ")
         };
-        let patience = if self.patient && self.passes == 1 {
-            PATIENCE
-        } else {
-            "0"
-        };
+        let patience = self.patience();
         // These end nothing as a rule, and all would be waited for in vain.
         let wait = match self.signal {
             Signal::Stop | Signal::Cont | Signal::Winch => "0",
@@ -290,6 +297,27 @@ mod tests {
             assert!(report.signalled.contains(&7), "{report:?}");
             assert_eq!(report.survivors, [9]);
             assert!(report.unknown.is_some());
+        }
+    }
+
+    #[test]
+    fn the_first_look_waits_for_a_turn_and_its_shell() {
+        let at = Endpoint::unix("/run/x.sock");
+        let target = Target::new(at, EngineKind::Docker, String::new(), Limits::default(), LIMIT);
+        let command = |patient| KillTree::new(&target, "c", "0", None, Signal::Kill, patient).unwrap();
+        let turn = |signal| KillTree::turn(&target, "c", "0", 7, None, signal).unwrap();
+        let looks = [
+            (command(false), "0"),
+            (command(true), PATIENCE),
+            (turn(Signal::Int), PATIENCE),
+            (turn(Signal::Kill), TELLING),
+        ];
+        for (mut tree, patience) in looks {
+            tree.next();
+            assert_eq!(tree.patience(), patience, "{tree:?}");
+            tree.users.push(user("0:0"));
+            tree.next();
+            assert_eq!(tree.patience(), "0", "{tree:?}");
         }
     }
 
