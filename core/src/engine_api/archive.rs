@@ -7,7 +7,7 @@ use super::path;
 use crate::error::Error;
 use crate::http::Request;
 
-/// `dir`: a directory that is there. A file never takes the place of a directory, nor a directory that of a file.
+/// `dir`: a directory that is there; `/`, since Docker before 28 refuses links that lead out of it. A file never takes the place of a directory, nor a directory that of a file.
 ///
 /// Not with `copyUIDGID`: Podman then gives everything to root, and Docker takes no notice.
 pub(crate) fn put(container: &str, dir: &[u8]) -> Result<Request, Error> {

@@ -75,8 +75,12 @@ pub struct Packing {
     /// Default: no, and holes are sent as zeros.
     pub sparse: bool,
     /// Whether each directory is told once more behind what is in it. An extractor that sets times and modes at once
-    /// then ends with the right ones. Default: no.
+    /// then ends with the right ones. Default: no. [`Container::push`](crate::Container::push) decides it, and
+    /// [`sparse`](Self::sparse).
     pub repeat_directories: bool,
+    /// Whether the tree's own directory is not told, but only what is in it: where that goes keeps its own mode, time and
+    /// owner. Default: no. [`Container::push`](crate::Container::push) decides it by the slash at the end.
+    pub content_only: bool,
     /// Who is told how far it has come. Default: nobody.
     pub watch: Option<Watch>,
 }
@@ -90,6 +94,7 @@ impl fmt::Debug for Packing {
             .field("ignore", &self.ignore)
             .field("sparse", &self.sparse)
             .field("repeat_directories", &self.repeat_directories)
+            .field("content_only", &self.content_only)
             .field("watch", &self.watch)
             .finish()
     }

@@ -129,10 +129,11 @@ impl Packer<'_> {
             let Some(name) = level.names.pop() else {
                 self.rules.leave();
                 self.path.truncate(level.above);
-                if self.options.repeat_directories {
-                    self.write(&level.entry)?;
-                }
+                let entry = level.entry.clone();
                 listed.pop();
+                if self.options.repeat_directories && !(self.options.content_only && listed.is_empty()) {
+                    self.write(&entry)?;
+                }
                 trail.leave().map_err(|error| failed(self.local(), error))?;
                 continue;
             };
@@ -211,7 +212,9 @@ impl Packer<'_> {
         names.reverse();
         self.rules.enter(at, Path::new(OsStr::from_bytes(&self.path)));
         let entry = self.entry(EntryKind::Directory, stat);
-        self.write(&entry)?;
+        if !(self.options.content_only && self.path.is_empty()) {
+            self.write(&entry)?;
+        }
         Ok(Listed { names, entry, above })
     }
 

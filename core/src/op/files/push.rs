@@ -135,9 +135,13 @@ impl Push {
         let chosen = packing.owner;
         packing.owner = chosen.or(Some((scouted.uid, scouted.gid)));
         packing.repeat_directories = true;
+        packing.content_only = name.is_empty();
+        let mut name = name;
         let via = if scouted.mounts.is_plain(&path) {
             packing.sparse = true;
-            let request = archive::put(&order.place.id, &scouted.dir)?;
+            // From the root on: Docker before 28 refuses links that lead out of where an archive is unpacked.
+            name = path.strip_prefix(b"/").unwrap_or(&path).to_vec();
+            let request = archive::put(&order.place.id, b"/")?;
             Via::Upload(Call::new("send files", &order.target, &request))
         } else {
             packing.sparse = false;
