@@ -74,8 +74,8 @@ where
     }
 }
 
-/// Makes what puts the file into its place, or removes what was written: `None`, or how many bytes there must be.
-type Then = Box<dyn FnOnce(Option<u64>) -> FileCall<()> + Send + Sync>;
+/// Makes what puts the file into its place, if there must be so many bytes, and what removes all that was written.
+type Then = Box<dyn FnOnce(Option<u64>) -> [Option<FileCall<()>>; 2] + Send + Sync>;
 
 /// A file of a container that is written piece by piece: made by
 /// [`Container::write_file_stream`](crate::Container::write_file_stream).
@@ -128,7 +128,12 @@ impl<R: Runtime> FileWriter<R> {
     }
 
     fn settle(&mut self, size: Option<u64>) -> Settle {
-        let then = self.then.take().map(|then| then(size));
+        let [commit, remove] = self.then.take().map_or([None, None], |then| then(size));
+        let then = if size.is_some() {
+            [commit, remove]
+        } else {
+            [remove, None]
+        };
         let keep = self.held.take().map(|held| Box::new(held) as _);
         Settle::new(&self.live, self.about.clone(), then, size.is_some(), keep)
     }

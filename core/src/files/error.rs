@@ -109,10 +109,26 @@ impl FileErrorKind {
 
     /// What a system's words mean, as C programs print them: behind the last colon of the last line.
     pub(crate) fn of_words(words: &str) -> Self {
-        let line = words.trim_end().rsplit('\n').next().unwrap_or_default();
+        // What tar says last is that it has said something before.
+        let closing = |line: &&str| {
+            let line = line.trim_end();
+            line.is_empty()
+                || line.ends_with("due to previous errors")
+                || line.ends_with("is not recoverable: exiting now")
+        };
+        let line = words
+            .rsplit('\n')
+            .find(|line| !closing(line))
+            .unwrap_or_default()
+            .trim_end();
+        if line.contains(": Wrote only ") && line.ends_with(" bytes") {
+            return Self::NoSpace;
+        }
         let end = line.rsplit(": ").next().unwrap_or(line).trim_end_matches('.');
         match end.to_ascii_lowercase().as_str() {
-            "no such file or directory" => Self::NotFound,
+            "no such file or directory" | "directory nonexistent" | "nonexistent directory" | "no such file" => {
+                Self::NotFound
+            }
             "permission denied" | "operation not permitted" => Self::Permission,
             "is a directory" => Self::IsDirectory,
             "not a directory" => Self::NotDirectory,
@@ -183,6 +199,18 @@ mod tests {
                 FileErrorKind::Exists,
             ),
             ("cat: x\nIs a directory: Permission denied\n", FileErrorKind::Permission),
+            (
+                "tar: x: Cannot open: Permission denied\ntar: Exiting with failure status due to previous errors\n",
+                FileErrorKind::Permission,
+            ),
+            (
+                "tar: x: Wrote only 512 of 10240 bytes\ntar: Exiting with failure status due to previous errors\n",
+                FileErrorKind::NoSpace,
+            ),
+            (
+                "sh: 3: cannot create /x/y: Directory nonexistent",
+                FileErrorKind::NotFound,
+            ),
             ("cat: /x: Is a directory, they say", FileErrorKind::Other),
             ("", FileErrorKind::Other),
         ] {

@@ -89,6 +89,13 @@ impl PipeWriter {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether nobody reads any more. If somebody does, the waker is woken when that changes, or there is room.
+    pub(crate) fn is_unread(&self, waker: &Waker) -> bool {
+        let mut state = self.0.lock();
+        state.waiting = Some(waker.clone());
+        state.reader_gone
+    }
+
     /// Says that this was all. A writer that is dropped without it says that something failed.
     pub fn finish(self) {
         self.0.change(|state| state.finished = true);

@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use super::{FileEntry, FileKind, FileStat};
 use crate::archive::FileTime;
 
-/// The words in front of a name: mode in hexadecimal, size, user, group, seconds, and a date with a fraction in three words.
-const WORDS: usize = 8;
+/// The words in front of a name: mode in hexadecimal, size, user, group, seconds, a date, and a time with a fraction. A time
+/// zone follows, but not everywhere.
+const WORDS: usize = 7;
 
 /// `stat -c '%f %s %u %g %Y %y'`, then a newline, and of a link where it leads, with a newline.
 pub(crate) fn read_stat(text: &[u8]) -> Option<FileStat> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     let (words, rest) = words(text.get(..end)?)?;
-    let mut stat = rest.is_empty().then(|| stat(&words))??;
+    let mut stat = (!rest.contains(&b' ')).then(|| stat(&words))??;
     let link = text.get(end + 1..).and_then(|link| link.strip_suffix(b"\n"));
     if stat.kind == FileKind::Symlink {
         stat.link = link.map(|link| PathBuf::from(OsString::from_vec(link.to_vec())));
@@ -27,7 +28,8 @@ pub(crate) fn read_list(mut text: &[u8]) -> Option<Vec<FileEntry>> {
     let mut list = Vec::new();
     while !text.is_empty() {
         let (words, rest) = words(text)?;
-        let rest = rest.strip_prefix(b"./")?;
+        // No time zone has these in it.
+        let rest = rest.get(rest.windows(2).position(|two| two == b"./")? + 2..)?;
         let end = rest.iter().position(|byte| *byte == b'/')?;
         list.push(FileEntry {
             name: OsString::from_vec(rest.get(..end)?.to_vec()),
@@ -52,7 +54,7 @@ fn words(text: &[u8]) -> Option<([&str; WORDS], &[u8])> {
 }
 
 fn stat(words: &[&str; WORDS]) -> Option<FileStat> {
-    let [mode, size, uid, gid, seconds, _, clock, _] = words;
+    let [mode, size, uid, gid, seconds, _, clock] = words;
     let mode = u32::from_str_radix(mode, 16).ok()?;
     let kind = match mode & 0o170_000 {
         0o100_000 => FileKind::File,
@@ -107,7 +109,7 @@ mod tests {
 
     #[test]
     fn names_of_any_kind_are_read() {
-        let text = b"81a4 1 0 0 1 d t z ./b\nc /\n41ed 2 0 0 1 d t z ./-a\xff/\n";
+        let text = b"81a4 1 0 0 1 d t z ./b\nc /\n41ed 2 0 0 1 d t ./-a\xff/\n";
         let list = read_list(text).unwrap();
         let names: Vec<_> = list.iter().map(|entry| entry.name.clone().into_vec()).collect();
         assert_eq!(names, [&b"-a\xff"[..], b"b\nc "]);

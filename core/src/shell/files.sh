@@ -9,15 +9,20 @@ export LC_ALL
 pd_bytes() { pd_w=$(command printf '%b.' "$1") && pd_w=${pd_w%.}; }
 pd_fail() { command printf '%s: %s\n' "$pd_p" "$1" >&2; exit 1; }
 # Fails as the system does if nothing is there.
-pd_there() { [ -e "$pd_p" ] || stat -L "$pd_p" >/dev/null || exit 1; }
+pd_there() { [ -e "$pd_p" ] || stat -L "$pd_p" >/dev/null || exit; }
 pd_enter() {
     pd_there
     [ -d "$pd_p" ] || pd_fail "Not a directory"
-    cd "$pd_p" 2>/dev/null || pd_fail "Permission denied"
+    cd -P "$pd_p" 2>/dev/null || pd_fail "Permission denied"
 }
 pd_above() {
     pd_d=${pd_p%/*}/
-    [ -d "$pd_d" ] || mkdir -p "$pd_d" || exit 1
+    [ -d "$pd_d" ] || mkdir -p "$pd_d" || exit
+}
+pd_list() {
+    stat -c "$pd_format %n/" "$@"
+    # What was removed meanwhile is no failure.
+    [ $? -lt 126 ] || exit 127
 }
 pd_format='%f %s %u %g %Y %y'
 pd_bytes "$2"
@@ -25,11 +30,12 @@ pd_p=$pd_w
 case $1 in
     # $3: -L to follow a link
     stat)
-        if [ "$3" ]; then stat -L -c "$pd_format" "$pd_p"; else stat -c "$pd_format" "$pd_p"; fi || exit 1
+        if [ "$3" ]; then stat -L -c "$pd_format" "$pd_p"; else stat -c "$pd_format" "$pd_p"; fi || exit
         if [ -z "$3" ] && [ -L "$pd_p" ]; then readlink "$pd_p"; fi ;;
     # $3: -L for what a link leads to
     exists)
         pd_w=$(stat $3 "$pd_p" 2>&1 >/dev/null) && echo yes && exit 0
+        [ $? -lt 126 ] || exit 127
         case ${pd_w##*: } in
             "No such file or directory" | "Not a directory") echo no ;;
             *) command printf '%s\n' "$pd_w" >&2; exit 1 ;;
@@ -42,13 +48,13 @@ case $1 in
             case $pd_f in . | ..) continue ;; esac
             [ -e "$pd_f" ] || [ -L "$pd_f" ] || continue
             set -- "$@" "./$pd_f"
-            [ $# -lt 200 ] || { stat -c "$pd_format %n/" "$@"; set --; }
+            [ $# -lt 200 ] || { pd_list "$@"; set --; }
         done
-        [ $# -eq 0 ] || stat -c "$pd_format %n/" "$@"
-        # What was removed meanwhile is no failure.
-        exit 0 ;;
+        [ $# -eq 0 ] || pd_list "$@" ;;
     read)
         [ ! -d "$pd_p" ] || pd_fail "Is a directory"
+        # To open one could take for ever.
+        [ ! -p "$pd_p" ] || pd_fail "Not a regular file"
         exec cat "$pd_p" ;;
     # $3: its mode, or nothing; $4: its size; $5: what no other name ends with; $6: spool to write beside it only, commit
     # to put what was written beside it into its place, or nothing to do both
@@ -59,33 +65,54 @@ case $1 in
         if [ "$6" != commit ]; then
             pd_above
             if [ -e "$pd_p" ] && [ ! -f "$pd_p" ]; then
-                # A device or a pipe takes it as it comes.
-                [ "$6" ] || exec cat >"$pd_p"
+                # A device takes it as it comes.
+                [ "$6" ] || [ -p "$pd_p" ] || exec cat >"$pd_p"
                 pd_fail "Not a regular file"
             fi
             if [ -e "$pd_p" ] && [ ! -w "$pd_p" ]; then cat /dev/null >>"$pd_p" || exit 1; pd_fail "Permission denied"; fi
-            if ! (: >"$pd_t") 2>/dev/null && [ -e "$pd_p" ] && [ -z "$6" ]; then
+            if [ -e "$pd_p" ] && [ ! -w "${pd_p%/*}/" ] && [ -z "$6" ]; then
                 # The user may write to the file, and not beside it.
                 exec cat >"$pd_p"
             fi
-            if ! cat >"$pd_t"; then rm -f "$pd_t"; exit 1; fi
+            # Nobody else has made it, and nobody gets it by a link.
+            set -C
+            cat >"$pd_t"
+            pd_c=$?
+            set +C
+            [ $pd_c = 0 ] || { rm -f "$pd_t"; exit $pd_c; }
             [ -z "$6" ] || exit 0
         fi
-        if [ "$(($(wc -c <"$pd_t")))" != "$4" ]; then
+        pd_s=$(wc -c <"$pd_t") || { pd_c=$?; rm -f "$pd_t"; exit $pd_c; }
+        if [ "$((pd_s))" != "$4" ]; then
             rm -f "$pd_t"
             pd_fail "not all of it came"
         fi
-        # What is there keeps its owner, its links and its mode, and so is written again, unless nothing would be lost.
-        if [ -e "$pd_p" ] || [ -L "$pd_p" ]; then
+        pd_m=$3
+        if [ -e "$pd_p" ]; then
+            # Where links lead; what is there keeps its owner, its mode and its other names.
+            if [ -L "$pd_p" ]; then
+                pd_w=$(readlink -f "$pd_p" && echo .) || { rm -f "$pd_t"; exit 1; }
+                pd_p=${pd_w%??}
+            fi
+            pd_w=$(stat -c '%h %u:%g %a' "$pd_p") || { pd_c=$?; rm -f "$pd_t"; exit $pd_c; }
+            pd_o=${pd_w#* }
+            : "${pd_m:=${pd_o#* }}"
+            if [ "${pd_w%% *}" != 1 ] || ! chown "${pd_o% *}" "$pd_t" 2>/dev/null; then
+                if cat "$pd_t" >"$pd_p" && { [ -z "$3" ] || chmod "$3" "$pd_p"; }; then rm -f "$pd_t"; exit 0; fi
+                pd_c=$?
+                command printf '%s has all that was to be written\n%s: No space left on device\n' "$pd_t" "$pd_p" >&2
+                exit 1
+            fi
+        elif [ -L "$pd_p" ]; then
             cat "$pd_t" >"$pd_p" && { [ -z "$3" ] || chmod "$3" "$pd_p"; }
             pd_c=$?
             rm -f "$pd_t"
             exit $pd_c
         fi
-        { [ -z "$3" ] || chmod "$3" "$pd_t"; } && mv -f "$pd_t" "$pd_p" || { rm -f "$pd_t"; exit 1; } ;;
+        { [ -z "$pd_m" ] || chmod "$pd_m" "$pd_t"; } && mv -f "$pd_t" "$pd_p" || { rm -f "$pd_t"; exit 1; } ;;
     # $3: its mode, or nothing
     dir)
-        [ -d "$pd_p" ] || mkdir -p "$pd_p" || exit 1
+        [ -d "$pd_p" ] || mkdir -p "$pd_p" || exit
         [ -z "$3" ] || chmod "$3" "$pd_p" ;;
     # $3: -r with everything in it; -f if it is there at all
     remove)
@@ -94,16 +121,17 @@ case $1 in
         elif [ -d "$pd_p" ] && [ ! -L "${pd_p%/}" ]; then
             if [ "$3" ]; then rm -rf "$pd_p"; else rmdir "$pd_p"; fi
         else
-            [ -e "$pd_p" ] || [ -L "$pd_p" ] || stat "$pd_p" >/dev/null || exit 1
+            [ -e "$pd_p" ] || [ -L "$pd_p" ] || stat "$pd_p" >/dev/null || exit
             rm -f "$pd_p"
         fi ;;
     # $3: the new path
     rename)
         pd_bytes "$3"
-        [ -e "$pd_p" ] || [ -L "$pd_p" ] || stat "$pd_p" >/dev/null || exit 1
+        [ -e "$pd_p" ] || [ -L "$pd_p" ] || stat "$pd_p" >/dev/null || exit
         pd_o=$pd_p
         pd_p=$pd_w
-        [ ! -d "$pd_p" ] || [ -L "$pd_p" ] || pd_fail "File exists"
+        # Into a directory, also one that a link leads to, it would be moved.
+        [ ! -d "$pd_p" ] || pd_fail "File exists"
         mv -f "$pd_o" "$pd_p" ;;
     # $3: tree or file. Says as whom, into which directory and under which name, whether it may, and what is mounted.
     push)
@@ -112,7 +140,7 @@ case $1 in
             file*/ | tree*) ;;
             *) [ -d "$pd_p" ] || { pd_n=${pd_p##*/} pd_p=${pd_p%/*}/; } ;;
         esac
-        [ -d "$pd_p" ] || mkdir -p "$pd_p" || exit 1
+        [ -d "$pd_p" ] || mkdir -p "$pd_p" || exit
         pd_enter
         pd_k=into ;;
     # Says the same of what is to be read.
@@ -127,7 +155,7 @@ case $1 in
             [ -f "$pd_p" ] || pd_fail "Not a regular file"
             [ -r "$pd_p" ] || pd_fail "Permission denied"
             if [ -L "$pd_p" ]; then
-                pd_w=$(readlink -f "$pd_p" && echo .) || exit 1
+                pd_w=$(readlink -f "$pd_p" && echo .) || exit
                 pd_p=${pd_w%??}
             fi
             pd_n=${pd_p##*/} pd_p=${pd_p%/*}/
@@ -136,13 +164,13 @@ case $1 in
         [ $pd_k = file ] || [ -r . ] || pd_fail "Permission denied" ;;
     # $3: the name of a file in it, or nothing
     tar)
-        cd "$pd_p" || exit 1
+        cd -P "$pd_p" || exit 1
         pd_bytes "$3"
         set --
         case $(tar --version 2>/dev/null) in *GNU*) set -- --format=posix --sparse ;; esac
         exec tar "$@" -cf - "./$pd_w" ;;
     untar)
-        cd "$pd_p" || exit 1
+        cd -P "$pd_p" || exit 1
         exec tar -xpf - ;;
 esac
 pd_c=$?

@@ -259,7 +259,19 @@ pub(super) fn files_have_their_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
     fails(
         wait.wait(sandbox.rename("/d/p", "/d/full")),
         FileErrorKind::Exists,
-        "/d/p",
+        "/d/full",
+    )?;
+    bench.wait(sandbox.run("ln -s full /d/to-full; echo whole >/d/o; mkfifo /d/q"))?;
+    fails(
+        wait.wait(sandbox.rename("/d/o", "/d/to-full")),
+        FileErrorKind::Exists,
+        "/d/to-full",
+    )?;
+    fails(wait.wait(sandbox.read_file("/d/q")), FileErrorKind::NotRegular, "/d/q")?;
+    fails(
+        wait.wait(sandbox.write_file("/d/q", "x")),
+        FileErrorKind::NotRegular,
+        "/d/q",
     )?;
     let long = format!("/d/{}", "n".repeat(256));
     fails(
@@ -322,6 +334,18 @@ pub(super) fn files_have_their_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
         bench.wait(sandbox.read_file("/dev/shm/before"))?,
         Bytes::from_static(b"kept"),
     )?;
+    // What does not fit beside what is there is refused, and that is as it was.
+    let half = noise(40 << 20);
+    bench.wait(sandbox.write_file("/dev/shm/half", half.clone()))?;
+    fails(
+        wait.wait(sandbox.write_file("/dev/shm/half", half.clone())),
+        FileErrorKind::NoSpace,
+        "/dev/shm/half",
+    )?;
+    check(bench.wait(sandbox.read_file("/dev/shm/half"))? == half, || {
+        "it is not as it was".to_owned()
+    })?;
+    bench.wait(sandbox.remove("/dev/shm/half"))?;
     same("no rest", said(bench, &sandbox, "ls -A /dev/shm")?, "before".to_owned())?;
     fails(
         wait.wait(sandbox.read_file(FilePath::new("/dev/zero").limit(1000))),
@@ -333,11 +357,17 @@ pub(super) fn files_have_their_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
         FileErrorKind::TooLarge,
         "/etc/passwd",
     )?;
-    let patient = FilePath::new("/d/p").timeout(Duration::from_millis(300));
-    fails(wait.wait(sandbox.read_file(patient)), FileErrorKind::TimedOut, "/d/p")?;
+    let patient = FilePath::new("/dev/zero")
+        .limit(8 << 30)
+        .timeout(Duration::from_millis(300));
+    fails(
+        wait.wait(sandbox.read_file(patient)),
+        FileErrorKind::TimedOut,
+        "/dev/zero",
+    )?;
     same(
         "nothing runs on",
-        said(bench, &sandbox, "ps -o args | grep -c '^cat /d/p'")?,
+        said(bench, &sandbox, "ps -o args | grep -c '^cat /dev/zero'")?,
         "0".to_owned(),
     )?;
     let nobody = bench.wait(sandbox.read_file(FilePath::from("/etc/passwd").user("no-such-user")));

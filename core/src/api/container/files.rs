@@ -20,6 +20,9 @@ use crate::runtime::Runtime;
 /// More than any list has that is honest: some million names.
 const LIST_BYTES: u64 = 256 * 1024 * 1024;
 
+/// What is told of one file, and the path of a link.
+const STAT_BYTES: u64 = 64 * 1024;
+
 impl<R: Runtime> Container<R> {
     /// Reads a file whole. Links are followed, and so is what the container has mounted.
     ///
@@ -45,8 +48,10 @@ impl<R: Runtime> Container<R> {
     /// Writes a file whole. What is missing of the directories above it is made. A file that is there keeps its mode, its
     /// owner and its other names; links are followed.
     ///
-    /// The file is in its place only once all of it came: what was there before is lost neither by a call that is dropped
-    /// nor by a program that ends. Such a call may leave a file beside it whose name begins with `.pocket-dock-`.
+    /// It is written beside its place first, under a name that begins with `.pocket-dock-`, and renamed once all of it came:
+    /// what was there before is lost neither by a call that is dropped nor by a program that ends. A call that is dropped, or
+    /// whose time is over, may leave that file. Three kinds of files are written in place, and may then be cut: devices, files
+    /// with several names or of another user, and those beside which the user may not write.
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error, FilePath};
@@ -119,23 +124,30 @@ impl<R: Runtime> Container<R> {
         let sink = Sink::gather(Some(4096));
         let then = {
             let (target, place) = (self.engine.target().clone(), self.place());
-            let (path, ids) = (path.clone(), [self.random(), self.random()]);
+            let (path, ids) = (path.clone(), self.ids());
             move |size: Option<u64>| {
-                let [id, mark] = ids;
-                let question = |path| Question {
+                let [id, mark, other_id, other_mark] = ids;
+                let question = |path, id, mark| Question {
                     target: &target,
-                    place,
+                    place: place.clone(),
                     path,
                     id,
                     mark,
                 };
-                match size.map(|size| size.to_string()) {
-                    Some(size) => {
-                        let more = [&mode(&path), size.as_str(), &temporary, "commit"];
-                        FileCall::new(question(&path), "write", &more, None, nothing)
-                    }
-                    None => FileCall::new(question(&beside(&path, &temporary)), "remove", &["-f"], None, nothing),
-                }
+                let commit = size.map(|size| {
+                    let size = size.to_string();
+                    let more = [&mode(&path), size.as_str(), &temporary, "commit"];
+                    FileCall::new(question(&path, id, mark), "write", &more, None, nothing)
+                });
+                let temporary = beside(&path, &temporary);
+                let remove = FileCall::new(
+                    question(&temporary, other_id, other_mark),
+                    "remove",
+                    &["-f"],
+                    None,
+                    nothing,
+                );
+                [commit, Some(remove)]
             }
         };
         let check = path.check();
@@ -207,7 +219,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn stat(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<FileStat>> {
-        let path = path.into();
+        let path = path.into().limit(STAT_BYTES);
         let follow = if path.follows { "-L" } else { "" };
         self.about_file(&path, "stat", &[follow], None, |said| read_stat(&said))
     }
@@ -229,7 +241,7 @@ impl<R: Runtime> Container<R> {
     /// [`Error::File`] where it cannot be known, as the user may not look, and the others of
     /// [`read_file`](Self::read_file).
     pub fn exists(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<bool>> {
-        let path = path.into();
+        let path = path.into().limit(STAT_BYTES);
         let follow = if path.follows { "-L" } else { "" };
         self.about_file(&path, "exists", &[follow], None, |said| match &said[..] {
             b"yes\n" => Some(true),
@@ -290,12 +302,14 @@ impl<R: Runtime> Container<R> {
     pub fn rename(&self, from: impl Into<FilePath>, to: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
         let (from, to) = (from.into(), to.into());
         let call = self.file_call(&from, "rename", &[&escaped(&to.path)], None, nothing);
-        self.engine.runtime().drive(call.refusing(to.check()))
+        self.engine.runtime().drive(call.refusing(to.check()).onto(to.path))
     }
 
     /// Sends a local file or tree into the container: modes, the execute bit among them, times and links are kept, and
     /// everything belongs to the container's user, or [another one](FilePath::user), unless
-    /// [told otherwise](Packing::owner). What is missing of the destination's directories is made.
+    /// [told otherwise](Packing::owner). What is missing of the destination's directories is made. The user must be allowed
+    /// to write to the destination; below that, the engine writes, which may everything. Where something is mounted, a `tar`
+    /// in the container does it as the user.
     ///
     /// As with `rsync`, and with [`pull`](Self::pull) in the other direction:
     ///
@@ -309,7 +323,7 @@ impl<R: Runtime> Container<R> {
     /// A link at `from` is followed; links in the tree are sent as they are. Sockets, pipes and devices are left out. A file
     /// takes the place of one that is there, but not of a directory, nor the other way round.
     ///
-    /// Memory does not grow with what is sent. A future of it that is dropped before its end breaks off: what is in the
+    /// Holes are not sent, but engines write them out as zeros. Memory does not grow with what is sent. A future of it that is dropped before its end breaks off: what is in the
     /// container by then stays, the last file possibly cut.
     ///
     /// ```no_run
@@ -371,12 +385,14 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Fetches a file or tree of the container: modes, times and links are kept, and everything belongs to whoever runs
-    /// this program. Engines round times to whole seconds. Destinations are as with [`push`](Self::push); a link at `from` is followed.
+    /// this program. Engines round times to whole seconds. The user must be allowed to read what is named; what is below, the
+    /// engine reads, which may everything. Destinations are as with [`push`](Self::push); a link at `from` is followed.
     ///
     /// The container is not trusted: whatever it sends, nothing is written outside the destination, and nothing through a
     /// link. What would be is refused, by an error that names the entry.
     ///
-    /// Memory does not grow with what is fetched. A future of it that is dropped before its end breaks off: what was
+    /// Memory does not grow with the bytes that are fetched, but by some 40 bytes for each file and by the path of each
+    /// directory: give a limit with [`Unpacking::max_entries`]. A future of it that is dropped before its end breaks off: what was
     /// written stays, unless it is [atomic](Unpacking::atomic).
     ///
     /// ```no_run

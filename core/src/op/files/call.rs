@@ -37,6 +37,8 @@ pub(crate) struct Question<'a> {
 pub struct FileCall<T> {
     exec: Exec,
     refused: Option<Error>,
+    /// Which path it is if something exists.
+    onto: Option<std::path::PathBuf>,
     about: About,
     limit: u64,
     said: Vec<Bytes>,
@@ -130,6 +132,7 @@ impl<T> FileCall<T> {
             },
             exec: Exec::new(target, place, command, id, mark),
             refused: path.check().err(),
+            onto: None,
             limit: path.limit,
             said: Vec::new(),
             said_bytes: 0,
@@ -144,12 +147,25 @@ impl<T> FileCall<T> {
         self
     }
 
+    /// Where something may exist already.
+    pub(crate) fn onto(mut self, path: std::path::PathBuf) -> Self {
+        self.onto = Some(path);
+        self
+    }
+
     fn end(&mut self, ended: &Ended) -> Result<T, Error> {
         if self.said_bytes > self.limit {
             let message = format!("it has more than {} bytes", self.limit);
             return Err(self.about.error(FileErrorKind::TooLarge, message));
         }
-        self.about.outcome(ended.exit_code, ended.timed_out, &self.words)?;
+        self.about
+            .outcome(ended.exit_code, ended.timed_out, &self.words)
+            .map_err(|error| match (error, self.onto.take()) {
+                (Error::File(error), Some(path)) if error.kind == FileErrorKind::Exists => {
+                    FileError { path, ..error }.into()
+                }
+                (error, _) => error,
+            })?;
         let said = match self.said.as_slice() {
             [one] => one.clone(),
             many => many.concat().into(),

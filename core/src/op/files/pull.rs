@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 use super::call::{About, command, keep_end, needs_shell};
 use super::local::{Job, Look, Report, Sender, report};
 use super::push::{PIPE_BYTES, refused};
-use super::scout::{Scouted, as_path};
+use super::scout::{SAID_BYTES, Scouted, as_path};
 use super::{FileCall, Question};
 use crate::engine_api::{Target, archive};
 use crate::error::Error;
@@ -32,6 +32,7 @@ use crate::limits::Limits;
 use crate::link::Link;
 use crate::op::call::Call;
 use crate::op::exec::{Event, Exec, Place};
+use crate::op::live::over::quietly;
 use crate::op::{Need, Op, Step, after, after_the_end, ready};
 use crate::protocol_error::ProtocolError;
 use crate::stream::Channel;
@@ -85,6 +86,8 @@ struct Flow {
     held: Held,
     /// It has failed; its report tells.
     broken: bool,
+    /// The time was over.
+    late: bool,
     report: Report<Progress>,
 }
 
@@ -164,14 +167,14 @@ impl Pull {
         let question = Question {
             target: &order.target,
             place: order.place.clone(),
-            path: &order.path,
+            path: &order.path.clone().limit(SAID_BYTES),
             id: std::mem::take(id),
             mark: std::mem::take(mark),
         };
         FileCall::new(question, "pull", &[], None, |said| Scouted::read(&said))
     }
 
-    fn receive(&mut self, scouted: &Scouted, to_dir: bool) -> Result<State, Error> {
+    fn receive(&mut self, scouted: &Scouted, to_dir: bool, now: Instant) -> Result<State, Error> {
         let order = &mut self.order;
         let path = scouted.path();
         let cut = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
@@ -185,7 +188,7 @@ impl Pull {
         } else {
             let mut dir = FilePath::new(as_path(if above.is_empty() { b"/" } else { above }));
             dir.user.clone_from(&order.path.user);
-            dir.timeout = order.path.timeout;
+            dir.timeout = self.until.map(|until| until.saturating_duration_since(now));
             let name = escaped(as_path(top));
             let command = command("tar", &dir, &[name.trim_start_matches("./")]);
             let [.., id, mark] = &mut order.ids;
@@ -210,6 +213,7 @@ impl Pull {
             writer: Some(writer),
             held: Held::default(),
             broken: false,
+            late: false,
             report,
         };
         Ok(State::Receiving(Box::new(via), flow))
@@ -255,7 +259,7 @@ impl Flow {
                 }
             }
         }
-        if self.broken {
+        if self.writer.is_none() {
             self.held.0.clear();
         }
         Poll::Ready(())
@@ -325,29 +329,34 @@ impl Op for Pull {
                         let State::Looking(_, scouted) = std::mem::replace(&mut self.state, State::Begin) else {
                             return Err(after_the_end());
                         };
-                        self.state = self.receive(&scouted, to_dir)?;
+                        self.state = self.receive(&scouted, to_dir, now)?;
                     }
                     Poll::Pending => {
                         let _ = scouted;
+                        if self.until.is_some_and(|until| now >= until) {
+                            return Err(self.about.error(FileErrorKind::TimedOut, ""));
+                        }
                         return Ok(quiet.into());
                     }
                 },
                 State::Receiving(via, flow) => {
                     let waits = flow.hand_on(link).is_pending();
                     let download = matches!(**via, Via::Download(_));
-                    let late = download && self.until.is_some_and(|until| now >= until);
-                    if late || (download && flow.broken) {
+                    let late = self.until.is_some_and(|until| now >= until);
+                    if download && (late || flow.broken) {
                         link.hang_up();
                         let late = (!flow.broken).then(|| self.about.error(FileErrorKind::TimedOut, ""));
                         self.end(late);
                         continue;
                     }
                     if let Via::Inside(exec, _) = &mut **via
-                        && flow.broken
+                        && (late || flow.broken)
                     {
+                        // What it still says goes nowhere.
+                        flow.late |= !flow.broken;
+                        flow.writer = None;
                         exec.abandon();
-                    }
-                    if waits {
+                    } else if waits {
                         self.heard = Some(now);
                         return Ok(quiet.into());
                     }
@@ -355,6 +364,10 @@ impl Op for Pull {
                         Ok(Step::Done(None)) => {}
                         Ok(Step::Done(Some(outcome))) => {
                             // What came last goes on before the end is told.
+                            let outcome = match outcome {
+                                _ if flow.late => Err(self.about.error(FileErrorKind::TimedOut, "")),
+                                outcome => outcome,
+                            };
                             if outcome.is_ok() && flow.hand_on(link).is_pending() {
                                 self.state = last(std::mem::replace(&mut self.state, State::Begin));
                             } else {
@@ -362,8 +375,16 @@ impl Op for Pull {
                             }
                         }
                         Ok(Step::Need(need)) => {
-                            if !flow.held.0.is_empty() {
+                            if !flow.held.0.is_empty() && !flow.late {
                                 self.heard = Some(now);
+                                continue;
+                            }
+                            // The job may end while the container says nothing.
+                            if let Some(writer) = &flow.writer
+                                && writer.is_unread(&link.waker())
+                            {
+                                flow.writer = None;
+                                flow.broken = true;
                                 continue;
                             }
                             if !download {
@@ -387,14 +408,14 @@ impl Op for Pull {
                 State::Ending(flow, error) => {
                     if flow.writer.is_some() {
                         if flow.hand_on(link).is_pending() {
-                            return Ok(quiet.into());
+                            return Ok(quietly(None));
                         }
                         if let Some(writer) = flow.writer.take() {
                             writer.finish();
                         }
                     }
                     return match flow.report.poll(&link.waker()) {
-                        Poll::Pending => Ok(quiet.into()),
+                        Poll::Pending => Ok(quietly(None)),
                         Poll::Ready(said) => match (said, error.take()) {
                             (Err(local), _) if flow.broken => Err(local.into()),
                             (_, Some(error)) => Err(error),

@@ -18,7 +18,7 @@ use bytes::{Bytes, BytesMut};
 use super::FileCall;
 use super::call::{About, command, keep_end, needs_shell};
 use super::local::{Job, Look, Report, Sender, report};
-use super::scout::{Scouted, as_path, joined};
+use super::scout::{SAID_BYTES, Scouted, as_path, joined};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{Target, archive};
 use crate::error::Error;
@@ -27,11 +27,18 @@ use crate::http::chunked;
 use crate::link::Link;
 use crate::op::call::Call;
 use crate::op::exec::{Event, Exec, Place};
+use crate::op::live::over::quietly;
 use crate::op::{Need, Op, Step, after, after_the_end, ready};
 use crate::stream::Channel;
 
 /// Packed and not sent, at most.
 pub(super) const PIPE_BYTES: usize = 1024 * 1024;
+
+/// The end of an archive, which some do not read. As long as GNU tar's.
+const END_BYTES: usize = 10 * 1024;
+
+/// How much longer than another answer that to an upload may take: what was sent is written by then, holes and all.
+const PATIENCE: u32 = 10;
 
 /// What is to be packed, as what, and how.
 pub(crate) type Packed = (Vec<u8>, Packing, PipeWriter, Sender<Progress>);
@@ -81,6 +88,8 @@ struct Flow {
     reader: Option<PipeReader>,
     /// It has failed; its report tells.
     broken: bool,
+    /// Bytes that were packed and that nobody wanted any more.
+    unsent: usize,
     report: Report<Progress>,
 }
 
@@ -105,7 +114,7 @@ impl Push {
         let question = super::Question {
             target: &order.target,
             place: order.place.clone(),
-            path: &order.path,
+            path: &order.path.clone().limit(SAID_BYTES),
             id: std::mem::take(id),
             mark: std::mem::take(mark),
         };
@@ -114,7 +123,7 @@ impl Push {
     }
 
     /// Everything is known: packs, and sends what is packed.
-    fn send(&mut self, kind: LocalKind, scouted: &Scouted) -> Result<State, Error> {
+    fn send(&mut self, kind: LocalKind, scouted: &Scouted, now: Instant) -> Result<State, Error> {
         let order = &mut self.order;
         let own = order.name.take();
         let name = match kind {
@@ -142,12 +151,13 @@ impl Push {
             // From the root on: Docker before 28 refuses links that lead out of where an archive is unpacked.
             name = path.strip_prefix(b"/").unwrap_or(&path).to_vec();
             let request = archive::put(&order.place.id, b"/")?;
-            Via::Upload(Call::new("send files", &order.target, &request))
+            let limit = order.target.answer_limit().saturating_mul(PATIENCE);
+            Via::Upload(Call::new("send files", &order.target, &request).within(limit))
         } else {
             packing.sparse = false;
             let mut dir = FilePath::new(as_path(&scouted.dir));
             dir.user = chosen.map(|_| "0:0".to_owned()).or_else(|| order.path.user.clone());
-            dir.timeout = order.path.timeout;
+            dir.timeout = self.until.map(|until| until.saturating_duration_since(now));
             let command = command("untar", &dir, &[]).keep_stdin_open();
             let [.., id, mark] = &mut order.ids;
             let (id, mark) = (std::mem::take(id), std::mem::take(mark));
@@ -163,6 +173,7 @@ impl Push {
         let flow = Flow {
             reader: Some(reader),
             broken: false,
+            unsent: 0,
             report,
         };
         Ok(State::Sending(Box::new(via), flow))
@@ -241,7 +252,7 @@ impl Flow {
     fn poll(&mut self, link: &mut Link) -> Poll<Result<Progress, LocalError>> {
         while let Some(reader) = &self.reader {
             match reader.poll_read(&link.waker()) {
-                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(Ok(Some(data))) => self.unsent += data.len(),
                 Poll::Ready(_) => self.reader = None,
                 Poll::Pending => return Poll::Pending,
             }
@@ -282,12 +293,11 @@ impl Op for Push {
                 },
                 State::Scouting(scout, kind) => {
                     let (scouted, kind) = (ready!(scout.poll(now, link)), *kind);
-                    self.state = self.send(kind, &scouted)?;
+                    self.state = self.send(kind, &scouted, now)?;
                 }
                 State::Sending(via, flow) => {
-                    if via.takes(link)
-                        && let Some(reader) = &flow.reader
-                    {
+                    let asked = via.takes(link) && flow.reader.is_some();
+                    if asked && let Some(reader) = &flow.reader {
                         if let Via::Upload(call) = &mut **via {
                             call.extend(now);
                         }
@@ -315,6 +325,8 @@ impl Op for Push {
                         continue;
                     }
                     let step = match via.poll(&self.about, now, link) {
+                        // It may just have begun to take some.
+                        Ok(Step::Need(_)) if !asked && flow.reader.is_some() && via.takes(link) => continue,
                         Ok(Step::Need(need)) if upload => return Ok(need.by(self.until).into()),
                         Ok(Step::Need(need)) => return Ok(need.into()),
                         Ok(Step::Done(error)) => error,
@@ -328,9 +340,13 @@ impl Op for Push {
                         return Err(error);
                     }
                     return match flow.poll(link) {
+                        Poll::Ready(Ok(_)) if flow.unsent > END_BYTES => {
+                            let message = "the container took less than all of it, and said that this was all";
+                            Err(self.about.error(FileErrorKind::Other, message))
+                        }
                         Poll::Ready(Ok(progress)) => Ok(Step::Done(progress)),
                         Poll::Ready(Err(error)) => Err(error.into()),
-                        Poll::Pending => Ok(quiet.into()),
+                        Poll::Pending => Ok(quietly(None)),
                     };
                 }
             }

@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use crate::files::Mounts;
 
+/// More than is mounted anywhere.
+pub(super) const SAID_BYTES: u64 = 16 * 1024 * 1024;
+
 /// What a script of ours found.
 #[derive(Debug)]
 pub(super) struct Scouted {

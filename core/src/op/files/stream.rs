@@ -15,9 +15,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::call::{About, FileCall, keep_end};
 use crate::error::Error;
+use crate::files::FileErrorKind;
 use crate::link::Link;
 use crate::op::live::{Live, Reader, Seat, over::quietly};
-use crate::op::{Op, Step, ready};
+use crate::op::{Op, Step};
 use crate::result::ExecSummary;
 use crate::stream::Channel;
 
@@ -62,6 +63,10 @@ impl Reading {
         let mut words = self.words();
         match self.live.outcome() {
             Some(Ok(summary)) if !std::mem::replace(&mut words.1, true) => {
+                if summary.omitted_bytes > 0 {
+                    let lost = format!("{} bytes of it had to be left out", summary.omitted_bytes);
+                    return Err(self.about.error(FileErrorKind::Other, lost));
+                }
                 let (words, about) = (&words.0, &self.about);
                 about
                     .outcome(summary.exit_code, summary.timed_out, words)
@@ -104,6 +109,9 @@ pub struct Settle {
     seat: Seat,
     about: About,
     then: Option<FileCall<()>>,
+    /// What is done instead, if it was not all written.
+    undo: Option<FileCall<()>>,
+    failure: Option<Error>,
     /// What must not be dropped before that: it would end the program.
     keep: Option<Box<dyn Any + Send>>,
     /// Whether it is to be in its place: what went wrong is told only then.
@@ -115,7 +123,7 @@ impl Settle {
     pub(crate) fn new(
         live: &Arc<Live>,
         about: About,
-        then: Option<FileCall<()>>,
+        [then, undo]: [Option<FileCall<()>>; 2],
         commits: bool,
         keep: Option<Box<dyn Any + Send>>,
     ) -> Self {
@@ -123,6 +131,8 @@ impl Settle {
             seat: live.seat(),
             about,
             then,
+            undo,
+            failure: None,
             keep,
             commits,
             written: false,
@@ -146,16 +156,24 @@ impl Op for Settle {
                 return Ok(quietly(None));
             };
             let checked = self.check(outcome);
-            if self.commits {
-                checked?;
+            if let Err(error) = checked
+                && self.commits
+            {
+                self.then = self.undo.take();
+                self.failure = Some(error);
             }
             self.written = true;
             self.keep = None;
         }
         if let Some(then) = &mut self.then {
-            ready!(then.poll(now, link));
+            match (then.poll(now, link), &self.failure) {
+                (Ok(Step::Need(need)), _) => return Ok(need.into()),
+                (Err(error), None) => return Err(error),
+                // What went wrong first is told.
+                (Ok(Step::Done(())) | Err(_), _) => {}
+            }
         }
-        Ok(Step::Done(()))
+        self.failure.take().map_or(Ok(Step::Done(())), Err)
     }
 
     fn abandon(&mut self) -> bool {
