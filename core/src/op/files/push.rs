@@ -67,13 +67,13 @@ enum State {
     Begin,
     Looking(Report<LocalKind>),
     Scouting(Box<FileCall<Scouted>>, LocalKind),
-    Sending(Box<Via>, Flow),
+    Sending(Via, Flow),
     Ending(Flow, Option<Error>),
 }
 
 enum Via {
-    Upload(Call),
-    Inside(Exec, BytesMut),
+    Upload(Box<Call>),
+    Inside(Box<Exec>, BytesMut),
 }
 
 /// What comes of the job.
@@ -138,7 +138,7 @@ impl Push {
         let via = if scouted.mounts.is_plain(&path) {
             packing.sparse = true;
             let request = archive::put(&order.place.id, &scouted.dir)?;
-            Via::Upload(Call::new("send files", &order.target, &request))
+            Via::Upload(Box::new(Call::new("send files", &order.target, &request)))
         } else {
             packing.sparse = false;
             let mut dir = FilePath::new(as_path(&scouted.dir));
@@ -148,7 +148,7 @@ impl Push {
             let [.., id, mark] = &mut order.ids;
             let (id, mark) = (std::mem::take(id), std::mem::take(mark));
             Via::Inside(
-                Exec::new(&order.target, order.place.clone(), command, id, mark),
+                Box::new(Exec::new(&order.target, order.place.clone(), command, id, mark)),
                 BytesMut::new(),
             )
         };
@@ -161,7 +161,7 @@ impl Push {
             broken: false,
             report,
         };
-        Ok(State::Sending(Box::new(via), flow))
+        Ok(State::Sending(via, flow))
     }
 
     fn timed_out(&self, now: Instant) -> Result<(), Error> {
@@ -284,7 +284,7 @@ impl Op for Push {
                     if via.takes(link)
                         && let Some(reader) = &flow.reader
                     {
-                        if let Via::Upload(call) = &mut **via {
+                        if let Via::Upload(call) = via {
                             call.extend(now);
                         }
                         match reader.poll_read(&link.waker()) {
@@ -296,14 +296,14 @@ impl Op for Push {
                             Poll::Ready(Err(_)) => {
                                 flow.reader = None;
                                 flow.broken = true;
-                                if let Via::Inside(exec, _) = &mut **via {
+                                if let Via::Inside(exec, _) = via {
                                     exec.abandon();
                                 }
                             }
                             Poll::Pending => {}
                         }
                     }
-                    let upload = matches!(**via, Via::Upload(_));
+                    let upload = matches!(via, Via::Upload(_));
                     if upload && (flow.broken || self.until.is_some_and(|until| now >= until)) {
                         link.hang_up();
                         let late = (!flow.broken).then(|| self.about.error(FileErrorKind::TimedOut, ""));
@@ -338,7 +338,7 @@ impl Op for Push {
             State::Sending(via, flow) => {
                 flow.reader = None;
                 flow.broken = true;
-                match &mut **via {
+                match via {
                     Via::Inside(exec, _) => exec.abandon(),
                     Via::Upload(_) => false,
                 }
