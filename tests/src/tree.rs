@@ -222,3 +222,35 @@ pub fn make_sparse(path: &Path, size: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// A file of this size without a pattern and without holes: no two pieces of it are equal, and none is of zeros.
+///
+/// # Errors
+/// Those of the system.
+pub fn make_noise(path: &Path, size: u64) -> io::Result<()> {
+    let mut piece = noise(1 << 20);
+    let (mut file, mut left, mut number) = (File::create(path)?, size, 0_u64);
+    while left > 0 {
+        number += 1;
+        piece[..8].copy_from_slice(&number.to_le_bytes());
+        let now = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+        file.write_all(&piece[..now])?;
+        left -= now as u64;
+    }
+    Ok(())
+}
+
+/// Bytes without a pattern.
+#[must_use]
+pub fn noise(bytes: usize) -> Vec<u8> {
+    let mut seed = 88_172_645_463_325_252_u64;
+    let mut data = Vec::with_capacity(bytes.next_multiple_of(8));
+    while data.len() < bytes {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        data.extend_from_slice(&seed.to_le_bytes());
+    }
+    data.truncate(bytes);
+    data
+}

@@ -62,6 +62,9 @@ fn counted(row: &Row, measured: &Measured) -> Result<(), Failure> {
     if counts != (1, usize::from(row.floor.is_some())) {
         return Err(format!("samples of ours and of the floor: {counts:?}").into());
     }
+    if row.beside.is_some() != (measured.beside.len() == 1 || measured.left_out.is_some()) {
+        return Err(format!("beside: {:?}, {:?}", measured.beside, measured.left_out).into());
+    }
     Ok(())
 }
 
@@ -71,6 +74,7 @@ const WHY: &str = "this row fails";
 const FAILS: Row = Row {
     name: "a-row-that-fails",
     floor: None,
+    beside: None,
     promise: None,
     make: Make::OnEngine(|site| Ok(Box::new(Fails(site)))),
     ..ROWS[0]

@@ -3,7 +3,8 @@
 //! As few connections as the protocol allows, as many as our own calls make: one per call, and what follows a stream needs
 //! another.
 
-use std::io::{BufReader, ErrorKind, Read as _, Write as _};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -77,6 +78,36 @@ impl Wire {
         })
     }
 
+    /// Sends an archive that is there.
+    pub(super) fn put(mut self, path: &str, archive: &Path) -> Result<(), Failure> {
+        let mut archive = File::open(archive)?;
+        let length = archive.metadata()?.len();
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-tar\r\nContent-Length: {length}\r\n\r\n"
+        );
+        let socket = self.0.get_mut();
+        socket.write_all(head.as_bytes())?;
+        pour(&mut archive, socket)?;
+        let head = read_head(&mut self.0)?;
+        match head.status {
+            200..=299 => Ok(()),
+            status => Err(refused("PUT", path, status, &read_body(&head, &mut self.0)?)),
+        }
+    }
+
+    /// Writes an answer's body to a file just as it comes, chunks' sizes and all.
+    pub(super) fn get(mut self, path: &str, to: &Path) -> Result<(), Failure> {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        self.0.get_mut().write_all(head.as_bytes())?;
+        let head = read_head(&mut self.0)?;
+        if !matches!(head.status, 200..=299) {
+            return Err(refused("GET", path, head.status, &read_body(&head, &mut self.0)?));
+        }
+        let mut file = File::create(to)?;
+        file.write_all(self.0.buffer())?;
+        pour(self.0.get_mut(), &mut file)
+    }
+
     /// Makes an exec; gives its id.
     pub(super) fn exec(&mut self, container: &str, stdin: bool, command: &[&str]) -> Result<String, Failure> {
         let ask = json!({ "AttachStdin": stdin, "AttachStdout": true, "AttachStderr": true, "Cmd": command });
@@ -104,6 +135,19 @@ impl Wire {
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
+    }
+}
+
+/// To the end.
+fn pour(from: &mut impl Read, to: &mut impl Write) -> Result<(), Failure> {
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => to.write_all(&buffer[..count])?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

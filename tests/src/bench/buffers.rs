@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pocket_dock_blocking::{Channel, DEFAULT_BUFFER_BYTES, RingBuffer};
 
-use super::streams::noise;
 use super::{Failure, Make, Pair, Row, Scale, check};
+use crate::tree::noise;
 
 /// What is written at a time.
 const CHUNK: usize = 4096;
@@ -19,6 +19,7 @@ pub(super) const RING_WRITE: Row = Row {
     name: "ring-write",
     ours: "64 MiB into a RingBuffer of 1 MiB, 4 KiB at a time",
     floor: Some(FLOOR),
+    beside: None,
     promise: None,
     samples: [41, 11],
     make: Make::Here(|scale| Box::new(Ring::new(scale, [Channel::Stdout; 2]))),
@@ -44,7 +45,7 @@ impl Ring {
     fn new(scale: Scale, channels: [Channel; 2]) -> Self {
         let mut ring = Self {
             channels,
-            source: noise(SOURCE),
+            source: noise(SOURCE).into(),
             bytes: if scale == Scale::Smoke { 2 << 20 } else { 64 << 20 },
             ours: RingBuffer::default(),
             floor: Circle {

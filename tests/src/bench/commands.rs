@@ -10,6 +10,7 @@ pub(super) const RUN: Row = Row {
     name: "run",
     ours: "run(\"true\")",
     floor: Some("exec create, start, read to the end, inspect, of the same command"),
+    beside: None,
     promise: None,
     samples: [30, 10],
     make: Make::OnEngine(|site| {
@@ -23,6 +24,7 @@ pub(super) const KILL: Row = Row {
     name: "kill",
     ours: "what a run with a time limit takes over its limit, for a tree that ignores TERM",
     floor: Some("the same tree, and at the limit one exec of `killall -9`, read to the end"),
+    beside: None,
     promise: None,
     samples: [9, 3],
     make: Make::OnEngine(|site| {

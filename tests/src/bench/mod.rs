@@ -13,11 +13,13 @@ mod buffers;
 mod commands;
 mod containers;
 mod engines;
+mod files;
 mod report;
 mod site;
 mod stats;
 mod streams;
 mod table;
+mod transfers;
 mod turns;
 mod wish;
 
@@ -53,6 +55,8 @@ pub struct Row {
     pub ours: &'static str,
     /// What it is compared with, if there is anything.
     pub floor: Option<&'static str>,
+    /// What is measured beside both, if there is anything: what people would use otherwise.
+    pub beside: Option<&'static str>,
     /// What an issue promises of ours.
     pub promise: Option<Promise>,
     /// How many samples of each, in full and quickly.
@@ -101,10 +105,27 @@ pub trait Pair {
         Err("this row has no floor".into())
     }
 
+    /// How long it took by other means.
+    ///
+    /// # Errors
+    /// As [`ours`](Self::ours); and always, for a row with nothing beside it.
+    fn beside(&mut self) -> Result<Beside, Failure> {
+        Err("this row has nothing beside it".into())
+    }
+
     /// How many bytes a sample moves, where speed is what matters.
     fn bytes(&self) -> Option<u64> {
         None
     }
+}
+
+/// What comes of other means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// It took so long.
+    Took(Duration),
+    /// They are not there, or not for this engine.
+    LeftOut(String),
 }
 
 /// Every row.
@@ -117,6 +138,11 @@ pub const ROWS: &[Row] = &[
     streams::STREAM,
     streams::INPUT,
     turns::TURN,
+    files::READ,
+    files::WRITE,
+    transfers::PUSH,
+    transfers::PULL,
+    transfers::PUSH_TREE,
     commands::KILL,
     buffers::RING_WRITE,
     buffers::RING_BOTH,
@@ -129,6 +155,10 @@ pub struct Measured {
     pub ours: Vec<Duration>,
     /// Those of the floor; empty if there is none.
     pub floor: Vec<Duration>,
+    /// Those of other means; empty if there are none.
+    pub beside: Vec<Duration>,
+    /// Why there are none although the row has some.
+    pub left_out: Option<String>,
     /// How many bytes each of them moved.
     pub bytes: Option<u64>,
 }
@@ -163,6 +193,12 @@ pub fn measure_here(row: &Row, scale: Scale) -> Result<Measured, Failure> {
     sample(row, make(scale), scale, Duration::ZERO)
 }
 
+enum Side {
+    Ours,
+    Floor,
+    Beside,
+}
+
 fn sample<'a>(row: &Row, mut pair: Box<dyn Pair + 'a>, scale: Scale, rest: Duration) -> Result<Measured, Failure> {
     let rounds = match scale {
         Scale::Full => row.samples[0],
@@ -174,15 +210,28 @@ fn sample<'a>(row: &Row, mut pair: Box<dyn Pair + 'a>, scale: Scale, rest: Durat
     let mut measured = Measured {
         ours: Vec::new(),
         floor: Vec::new(),
+        beside: Vec::new(),
+        left_out: None,
         bytes: pair.bytes(),
     };
     for round in 0..unheeded + rounds {
-        // Neither has the better place: whoever was second is first the next time.
-        for ours in [round % 2 == 0, round % 2 == 1] {
-            let (took, samples) = match (ours, row.floor) {
-                (true, _) => (pair.ours()?, &mut measured.ours),
-                (false, Some(_)) => (pair.floor()?, &mut measured.floor),
-                (false, None) => continue,
+        // None has the better place: whoever was first is last the next time.
+        let mut sides = vec![Side::Ours];
+        sides.extend(row.floor.map(|_| Side::Floor));
+        sides.extend(row.beside.map(|_| Side::Beside).filter(|_| measured.left_out.is_none()));
+        let first = round % sides.len();
+        sides.rotate_left(first);
+        for side in sides {
+            let (took, samples) = match side {
+                Side::Ours => (pair.ours()?, &mut measured.ours),
+                Side::Floor => (pair.floor()?, &mut measured.floor),
+                Side::Beside => match pair.beside()? {
+                    Beside::Took(took) => (took, &mut measured.beside),
+                    Beside::LeftOut(why) => {
+                        measured.left_out = Some(why);
+                        continue;
+                    }
+                },
             };
             if round >= unheeded {
                 samples.push(took);

@@ -26,6 +26,9 @@ pub fn json(row: &Row, measured: &Measured) -> Value {
         "ours": side(&measured.ours),
         "floor": side(&measured.floor),
         "ratio": ratio(&measured.ours, &measured.floor),
+        "beside": side(&measured.beside),
+        "ratio_beside": ratio(&measured.ours, &measured.beside),
+        "left_out": measured.left_out,
         "bytes": measured.bytes,
         "promise": promise,
     })
@@ -47,10 +50,13 @@ mod tests {
                 Duration::from_secs(1),
             ],
             floor: Vec::new(),
+            beside: Vec::new(),
+            left_out: None,
             bytes: None,
         };
         let expected = serde_json::json!({
             "row": row.name, "ratio": null, "bytes": null, "floor": null,
+            "beside": null, "ratio_beside": null, "left_out": null,
             "ours": { "median": 1.0, "min": 0.5, "max": 2.0, "samples": [0.5, 2.0, 1.0] },
             "promise": { "under": 1.0, "broken": 2 },
         });

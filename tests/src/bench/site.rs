@@ -80,7 +80,7 @@ impl Site {
         Wire::dial(self.socket())
     }
 
-    fn socket(&self) -> &Path {
+    pub(super) fn socket(&self) -> &Path {
         &self.lab.socket
     }
 

@@ -6,11 +6,13 @@ use bytes::Bytes;
 use pocket_dock_blocking::{Command, Container};
 
 use super::{Failure, Make, Pair, Row, Scale, Site, check};
+use crate::tree::noise;
 
 pub(super) const OUTPUT: Row = Row {
     name: "output-1g",
     ours: "1 GiB from `head -c`, 1 MiB of it kept (128 MiB with --quick)",
     floor: Some("the stream of the same exec, read in pieces of 64 KiB to its end"),
+    beside: None,
     promise: None,
     samples: [3, 3],
     make: Make::OnEngine(|site| {
@@ -24,12 +26,13 @@ pub(super) const INPUT: Row = Row {
     name: "input-64m",
     ours: "64 MiB into `cat` and out again, all kept",
     floor: Some("the stream of the same exec, one thread that writes, one that reads and keeps"),
+    beside: None,
     promise: None,
     samples: [7, 3],
     make: Make::OnEngine(|site| {
         let sandbox = site.sandbox()?;
         let bytes = if site.scale() == Scale::Smoke { 4 } else { 64 } << 20;
-        let data = noise(bytes);
+        let data = noise(bytes).into();
         Ok(Box::new(Input { site, sandbox, data }))
     }),
 };
@@ -152,17 +155,4 @@ impl Pair for Input<'_> {
     fn bytes(&self) -> Option<u64> {
         Some(self.data.len() as u64)
     }
-}
-
-/// Bytes without a pattern.
-pub(super) fn noise(bytes: usize) -> Bytes {
-    let mut seed = 88_172_645_463_325_252_u64;
-    let mut data = Vec::with_capacity(bytes);
-    while data.len() < bytes {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        data.extend_from_slice(&seed.to_le_bytes());
-    }
-    data.into()
 }

@@ -13,31 +13,49 @@ pub fn head() -> String {
     )
 }
 
-/// One row of it.
+/// One row of it; what is beside it has a line of its own.
 #[must_use]
 pub fn line(row: &Row, measured: &Measured) -> String {
     let cell = |samples| Summary::of(samples).map_or_else(|| "-".to_owned(), |seen| cell(seen, measured.bytes));
-    let ratio = ratio(&measured.ours, &measured.floor).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let ratio = |other| ratio(&measured.ours, other).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
     let promise = row.promise.map(|promise| kept(promise, &measured.ours));
     let text = format!(
-        "{:<15} {:>3}  {:<31}  {:<31}  {ratio:>5}  {}",
+        "{:<15} {:>3}  {:<31}  {:<31}  {:>5}  {}",
         row.name,
         measured.ours.len(),
         cell(&measured.ours),
         cell(&measured.floor),
+        ratio(&measured.floor),
         promise.unwrap_or_default()
     );
-    text.trim_end().to_owned()
+    let mut text = text.trim_end().to_owned();
+    if row.beside.is_some() {
+        text += &match &measured.left_out {
+            Some(why) => format!("\n  beside        left out: {why}"),
+            None => format!(
+                "\n{:<15} {:>3}  {:<31}  {:<31}  {:>5}",
+                "  beside",
+                measured.beside.len(),
+                "",
+                cell(&measured.beside),
+                ratio(&measured.beside),
+            ),
+        };
+    }
+    text
 }
 
 /// What is compared with what.
 #[must_use]
 pub fn legend(rows: &[&Row]) -> String {
     let mut text =
-        "RATIO is the time of ours by that of the floor: over 1 is slower, also where a speed is shown.\n".to_owned();
+        "RATIO is the time of ours by that of the floor, or of what is beside it: over 1 is slower, also where a speed is shown.\n".to_owned();
     for row in rows {
         text += &format!("{:<15} ours:  {}\n", row.name, row.ours);
         text += &format!("{:<15} floor: {}\n", "", row.floor.unwrap_or("none"));
+        if let Some(beside) = row.beside {
+            text += &format!("{:<15} beside: {beside}\n", "");
+        }
     }
     text
 }
@@ -93,6 +111,8 @@ mod tests {
         Measured {
             ours: all(ours),
             floor: all(floor),
+            beside: Vec::new(),
+            left_out: None,
             bytes,
         }
     }
@@ -109,6 +129,24 @@ mod tests {
             assert_eq!(head().find(heading), text.find(cell), "{heading}");
         }
         assert!(line(&ROW, &measured(&[999], &[1], None)).ends_with("under 1.00 s: held in all 1"));
+    }
+
+    #[test]
+    fn what_is_beside_has_a_line_of_its_own() {
+        let row = Row {
+            beside: Some("other means"),
+            promise: None,
+            ..ROW
+        };
+        let mut seen = measured(&[30], &[20], None);
+        seen.beside = vec![Duration::from_millis(60)];
+        let text = line(&row, &seen);
+        let (above, below) = text.split_once('\n').unwrap();
+        assert_eq!(above.find("20.0 ms"), below.find("60.0 ms"));
+        assert!(above.ends_with("1.50") && below.ends_with("0.50"), "{text}");
+        seen.left_out = Some("it is not there".to_owned());
+        assert!(line(&row, &seen).ends_with("left out: it is not there"));
+        assert!(legend(&[&row]).contains("beside: other means\n"));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! until it is killed; `probe restart SOCKET LABEL` restarts one container, stops and starts another, says `ready` and
 //! waits to be killed; `probe flood SOCKET` reads 1 GiB of output and prints its peak memory in KiB; `probe sleeper SOCKET
 //! RUNTIME` has a command print 1 GiB, does not look at it for a while, reads 256 MiB of it or more, and prints by how many
-//! KiB its peak memory has grown until then, and in all, and that peak.
+//! KiB its peak memory has grown until then, and in all, and that peak; `probe transfer SOCKET RUNTIME BYTES` sends a file
+//! of so many bytes into a container, fetches it again, compares it, and prints the memory that it had before and the peak
+//! behind each of the two, in KiB.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 use pocket_dock_blocking::{Blocking, Command, ContainerSpec, Engine, Options};
 use pocket_dock_tests::lab::images;
 use pocket_dock_tests::suite::{self, Adapter};
+use pocket_dock_tests::tree::{self, Scratch};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -20,21 +23,14 @@ fn main() -> ExitCode {
         ["churn", socket, label] => churn(socket, label),
         ["restart", socket, label] => restart(socket, label),
         ["flood", socket] => flood(socket),
-        ["sleeper", socket, runtime] => match *runtime {
-            "blocking" => sleeper(&suite::Blocking, socket),
-            "tokio" => suite::Tokio::new()
-                .map_err(Into::into)
-                .and_then(|tokio| sleeper(&tokio, socket)),
-            "tokio-mt" => suite::TokioThreads::new()
-                .map_err(Into::into)
-                .and_then(|tokio| sleeper(&tokio, socket)),
-            "smol" => sleeper(&suite::Smol, socket),
-            "async-std" => sleeper(&suite::AsyncStd, socket),
-            other => Err(format!("there is no runtime {other:?}").into()),
+        ["sleeper", socket, runtime] => on_runtime(runtime, &Sleeper(socket)),
+        ["transfer", socket, runtime, bytes] => match bytes.parse() {
+            Ok(bytes) => on_runtime(runtime, &Transfer(socket, bytes)),
+            Err(_) => Err(format!("{bytes:?} is no number").into()),
         },
         _ => Err(
             "usage: probe churn SOCKET LABEL | probe restart SOCKET LABEL | probe flood SOCKET | probe sleeper SOCKET \
-             RUNTIME"
+             RUNTIME | probe transfer SOCKET RUNTIME BYTES"
                 .into(),
         ),
     };
@@ -44,6 +40,22 @@ fn main() -> ExitCode {
             eprintln!("probe: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What is done on any runtime.
+trait OnRuntime {
+    fn run<A: Adapter>(&self, adapter: &A) -> Result<()>;
+}
+
+fn on_runtime(name: &str, what: &impl OnRuntime) -> Result<()> {
+    match name {
+        "blocking" => what.run(&suite::Blocking),
+        "tokio" => what.run(&suite::Tokio::new()?),
+        "tokio-mt" => what.run(&suite::TokioThreads::new()?),
+        "smol" => what.run(&suite::Smol),
+        "async-std" => what.run(&suite::AsyncStd),
+        other => Err(format!("there is no runtime {other:?}").into()),
     }
 }
 
@@ -90,12 +102,15 @@ fn flood(socket: &str) -> Result<()> {
 
 /// The most memory that this process ever had, in KiB.
 fn peak() -> Result<u64> {
+    memory("VmHWM:")
+}
+
+/// What is said of this process's memory under this name, in KiB.
+fn memory(name: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .ok_or("no VmHWM")?;
-    Ok(peak.trim().trim_end_matches(" kB").parse()?)
+    let said = status.lines().find_map(|line| line.strip_prefix(name));
+    let said = said.ok_or_else(|| format!("no {name}"))?;
+    Ok(said.trim().trim_end_matches(" kB").parse()?)
 }
 
 /// What is read of a stream in any case. The rest is read where the engine is quick, so that this does not take long.
@@ -104,6 +119,14 @@ const READ: u64 = 256 << 20;
 const WAITS: u64 = 1 << 30;
 
 static ZEROS: [u8; 4096] = [0; 4096];
+
+struct Sleeper<'a>(&'a str);
+
+impl OnRuntime for Sleeper<'_> {
+    fn run<A: Adapter>(&self, adapter: &A) -> Result<()> {
+        sleeper(adapter, self.0)
+    }
+}
 
 fn sleeper<A: Adapter>(adapter: &A, socket: &str) -> Result<()> {
     let connect = pocket_dock_core::Engine::connect_with(adapter.runtime(), Options::new().socket(socket));
@@ -149,5 +172,41 @@ fn sleeper<A: Adapter>(adapter: &A, socket: &str) -> Result<()> {
     drop(stream);
     adapter.wait(sandbox.shutdown())?;
     println!("{} {} {after}", asleep - before, after - before);
+    Ok(())
+}
+
+struct Transfer<'a>(&'a str, u64);
+
+impl OnRuntime for Transfer<'_> {
+    fn run<A: Adapter>(&self, adapter: &A) -> Result<()> {
+        transfer(adapter, self.0, self.1)
+    }
+}
+
+fn transfer<A: Adapter>(adapter: &A, socket: &str, bytes: u64) -> Result<()> {
+    let connect = pocket_dock_core::Engine::connect_with(adapter.runtime(), Options::new().socket(socket));
+    let engine = adapter.wait(connect)?;
+    let sandbox = adapter.wait(engine.create(ContainerSpec::new(images::BUSYBOX)))?;
+    let scratch = Scratch::new("transfer")?;
+    let (there, back) = (scratch.path("there"), scratch.path("back"));
+    tree::make_noise(&there, bytes)?;
+    let hash = tree::hash(&there)?;
+    // What every command takes.
+    adapter.wait(sandbox.run("true"))?;
+    let before = memory("VmRSS:")?;
+    let sent = adapter.wait(sandbox.push(&there, "/there"))?;
+    let pushed = peak()?;
+    // So that the disk need not hold it three times.
+    std::fs::remove_file(&there)?;
+    let got = adapter.wait(sandbox.pull("/there", &back))?;
+    let pulled = peak()?;
+    adapter.wait(sandbox.shutdown())?;
+    if (sent.bytes, got.bytes) != (bytes, bytes) {
+        return Err(format!("{sent:?}, {got:?}").into());
+    }
+    if tree::hash(&back)? != hash {
+        return Err("something else came back".into());
+    }
+    println!("{before} {pushed} {pulled}");
     Ok(())
 }

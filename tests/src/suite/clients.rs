@@ -117,38 +117,51 @@ pub(super) fn killed_after_a_restart<A: Adapter>(bench: &Bench<A>) -> Verdict {
 }
 
 pub(super) fn a_gibibyte_in_less_than_32_mebibytes<A: Adapter>(bench: &Bench<A>) -> Verdict {
-    let output = Command::new(probe()?)
-        .args(["flood".as_ref(), bench.peer.socket().as_os_str()])
-        .stdin(Stdio::null())
-        .output()?;
+    let numbers = weighed(Command::new(probe()?).args(["flood".as_ref(), bench.peer.socket().as_os_str()]))?;
+    let [peak] = numbers[..] else {
+        return Err(format!("it said {numbers:?}").into());
+    };
+    check(peak < 32 * 1024, || format!("peak memory was {peak} KiB"))
+}
+
+/// What a transfer may add to a program's memory.
+const TRANSFER_KIB: u64 = 24 * 1024;
+
+/// A file much larger than what memory it may take goes in and comes out again, the same.
+pub(super) fn transfers_of_two_gibibytes_in_little_memory<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let whole = std::env::var_os(super::FULL).is_some();
+    let bytes: u64 = if whole { 2 << 30 } else { 256 << 20 };
+    let numbers = weighed(
+        Command::new(probe()?)
+            .args(["transfer".as_ref(), bench.peer.socket().as_os_str()])
+            .args([bench.adapter.name(), &bytes.to_string()]),
+    )?;
+    let [before, pushed, pulled] = numbers[..] else {
+        return Err(format!("it said {numbers:?}").into());
+    };
+    check(pulled.saturating_sub(before) <= TRANSFER_KIB, || {
+        format!("of {before} KiB, memory grew to {pushed} KiB in a push and {pulled} KiB in a pull behind it")
+    })
+}
+
+/// The numbers that a client says at its end.
+fn weighed(client: &mut Command) -> Result<Vec<u64>, Failure> {
+    let output = client.stdin(Stdio::null()).output()?;
     let said = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    let peak: u64 = said.trim().parse().map_err(|_| said.clone())?;
-    check(peak < 32 * 1024, || format!("peak memory was {peak} KiB"))
+    let numbers: Result<_, _> = said.split_whitespace().map(str::parse).collect();
+    Ok(numbers.map_err(|_| said.clone())?)
 }
 
 /// While it sleeps, the command is held up; reading on, it gets all that there is.
 pub(super) fn a_sleeping_reader_keeps_memory_flat<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let socket = bench.peer.socket().as_os_str();
-    let output = Command::new(probe()?)
-        .args(["sleeper".as_ref(), socket, bench.adapter.name().as_ref()])
-        .stdin(Stdio::null())
-        .output()?;
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let numbers: Vec<u64> = said
-        .split_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|_| said.clone())?;
+    let numbers = weighed(Command::new(probe()?).args(["sleeper".as_ref(), socket, bench.adapter.name().as_ref()]))?;
     let [asleep, in_all, peak] = numbers[..] else {
-        return Err(said.into());
+        return Err(format!("it said {numbers:?}").into());
     };
     check(asleep < 8 * 1024 && in_all < 8 * 1024, || {
         format!("memory grew by {asleep} KiB while it slept and {in_all} KiB in all, to {peak} KiB")

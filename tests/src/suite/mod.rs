@@ -262,6 +262,7 @@ cases! {
         clients::killed_at_a_hundred_moments,
         clients::killed_after_a_restart,
         clients::a_gibibyte_in_less_than_32_mebibytes,
+        clients::transfers_of_two_gibibytes_in_little_memory,
         clients::many_commands_in_one_session,
         clients::a_flood_and_a_long_line_in_one_command,
         hostile_files::a_tar_that_lies_writes_nothing_elsewhere,

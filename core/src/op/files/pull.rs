@@ -71,13 +71,13 @@ enum State {
     Begin,
     Scouting(Box<FileCall<Scouted>>),
     Looking(Report<LocalKind>, Scouted),
-    Receiving(Box<Via>, Flow),
+    Receiving(Via, Flow),
     Ending(Flow, Option<Error>),
 }
 
 enum Via {
-    Download(Call),
-    Inside(Exec, BytesMut),
+    Download(Box<Call>),
+    Inside(Box<Exec>, BytesMut),
 }
 
 /// What goes to the job.
@@ -184,7 +184,7 @@ impl Pull {
         );
         let via = if top.is_empty() || scouted.mounts.is_plain(&path) {
             let request = archive::get(&order.place.id, &path)?;
-            Via::Download(Call::new("fetch files", &order.target, &request).patient())
+            Via::Download(Box::new(Call::new("fetch files", &order.target, &request).patient()))
         } else {
             let mut dir = FilePath::new(as_path(if above.is_empty() { b"/" } else { above }));
             dir.user.clone_from(&order.path.user);
@@ -194,7 +194,7 @@ impl Pull {
             let [.., id, mark] = &mut order.ids;
             let (id, mark) = (std::mem::take(id), std::mem::take(mark));
             Via::Inside(
-                Exec::new(&order.target, order.place.clone(), command, id, mark),
+                Box::new(Exec::new(&order.target, order.place.clone(), command, id, mark)),
                 BytesMut::new(),
             )
         };
@@ -216,7 +216,7 @@ impl Pull {
             late: false,
             report,
         };
-        Ok(State::Receiving(Box::new(via), flow))
+        Ok(State::Receiving(via, flow))
     }
 
     fn end(&mut self, error: Option<Error>) {
@@ -341,7 +341,7 @@ impl Op for Pull {
                 },
                 State::Receiving(via, flow) => {
                     let waits = flow.hand_on(link).is_pending();
-                    let download = matches!(**via, Via::Download(_));
+                    let download = matches!(via, Via::Download(_));
                     let late = self.until.is_some_and(|until| now >= until);
                     if download && (late || flow.broken) {
                         link.hang_up();
@@ -349,7 +349,7 @@ impl Op for Pull {
                         self.end(late);
                         continue;
                     }
-                    if let Via::Inside(exec, _) = &mut **via
+                    if let Via::Inside(exec, _) = via
                         && (late || flow.broken)
                     {
                         // What it still says goes nowhere.
@@ -432,7 +432,7 @@ impl Op for Pull {
             State::Receiving(via, flow) => {
                 flow.writer = None;
                 flow.broken = true;
-                match &mut **via {
+                match via {
                     Via::Inside(exec, _) => exec.abandon(),
                     Via::Download(_) => false,
                 }

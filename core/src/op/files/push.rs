@@ -74,13 +74,13 @@ enum State {
     Begin,
     Looking(Report<LocalKind>),
     Scouting(Box<FileCall<Scouted>>, LocalKind),
-    Sending(Box<Via>, Flow),
+    Sending(Via, Flow),
     Ending(Flow, Option<Error>),
 }
 
 enum Via {
-    Upload(Call),
-    Inside(Exec, BytesMut),
+    Upload(Box<Call>),
+    Inside(Box<Exec>, BytesMut),
 }
 
 /// What comes of the job.
@@ -152,7 +152,7 @@ impl Push {
             name = path.strip_prefix(b"/").unwrap_or(&path).to_vec();
             let request = archive::put(&order.place.id, b"/")?;
             let limit = order.target.answer_limit().saturating_mul(PATIENCE);
-            Via::Upload(Call::new("send files", &order.target, &request).within(limit))
+            Via::Upload(Box::new(Call::new("send files", &order.target, &request).within(limit)))
         } else {
             packing.sparse = false;
             let mut dir = FilePath::new(as_path(&scouted.dir));
@@ -162,7 +162,7 @@ impl Push {
             let [.., id, mark] = &mut order.ids;
             let (id, mark) = (std::mem::take(id), std::mem::take(mark));
             Via::Inside(
-                Exec::new(&order.target, order.place.clone(), command, id, mark),
+                Box::new(Exec::new(&order.target, order.place.clone(), command, id, mark)),
                 BytesMut::new(),
             )
         };
@@ -176,7 +176,7 @@ impl Push {
             unsent: 0,
             report,
         };
-        Ok(State::Sending(Box::new(via), flow))
+        Ok(State::Sending(via, flow))
     }
 
     fn timed_out(&self, now: Instant) -> Result<(), Error> {
@@ -298,7 +298,7 @@ impl Op for Push {
                 State::Sending(via, flow) => {
                     let asked = via.takes(link) && flow.reader.is_some();
                     if asked && let Some(reader) = &flow.reader {
-                        if let Via::Upload(call) = &mut **via {
+                        if let Via::Upload(call) = via {
                             call.extend(now);
                         }
                         match reader.poll_read(&link.waker()) {
@@ -310,14 +310,14 @@ impl Op for Push {
                             Poll::Ready(Err(_)) => {
                                 flow.reader = None;
                                 flow.broken = true;
-                                if let Via::Inside(exec, _) = &mut **via {
+                                if let Via::Inside(exec, _) = via {
                                     exec.abandon();
                                 }
                             }
                             Poll::Pending => {}
                         }
                     }
-                    let upload = matches!(**via, Via::Upload(_));
+                    let upload = matches!(via, Via::Upload(_));
                     if upload && (flow.broken || self.until.is_some_and(|until| now >= until)) {
                         link.hang_up();
                         let late = (!flow.broken).then(|| self.about.error(FileErrorKind::TimedOut, ""));
@@ -358,7 +358,7 @@ impl Op for Push {
             State::Sending(via, flow) => {
                 flow.reader = None;
                 flow.broken = true;
-                match &mut **via {
+                match via {
                     Via::Inside(exec, _) => exec.abandon(),
                     Via::Upload(_) => false,
                 }
