@@ -60,6 +60,15 @@ fn gone(pid: rustix::process::Pid) -> bool {
     true
 }
 
+/// Waits for a file.
+fn comes(path: &Path) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !path.exists() {
+        assert!(Instant::now() < until, "{} does not come", path.display());
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// Asks until it has started, and sees that no question blocks.
 fn started(service: &mut Podman) -> std::result::Result<Endpoint, String> {
     loop {
@@ -74,7 +83,7 @@ fn started(service: &mut Podman) -> std::result::Result<Endpoint, String> {
     }
 }
 
-/// How often it had to be asked to end.
+/// Asks until it has ended.
 fn end(service: &mut Podman) {
     while !service.poll_end() {
         std::thread::sleep(PAUSE);
@@ -115,7 +124,16 @@ fn a_service_that_never_listens_is_given_up_and_ended() {
 
 #[test]
 fn a_service_ends_when_it_is_asked_to() {
-    let fake = Fake::new("exec sleep 600");
+    // It listens to TERM, and ends when it may.
+    let place = private_dir().unwrap();
+    let (ready, asked, may) = (place.join("ready"), place.join("asked"), place.join("may"));
+    let fake = Fake::new(&format!(
+        "end() {{ : >'{}'; until [ -e '{}' ]; do sleep 0.02; done; kill $!; exit 0; }}\n\
+         trap end TERM; sleep 600 & : >'{}'; wait",
+        asked.display(),
+        may.display(),
+        ready.display()
+    ));
     let mut service = fake.service(START_LIMIT);
     while !matches!(service.state, State::Starting(..)) {
         assert_eq!(service.poll_start(), Ok(None));
@@ -124,11 +142,19 @@ fn a_service_ends_when_it_is_asked_to() {
     let endpoint = started(&mut service).unwrap();
     let (pid, dir) = (fake.pid(), dir(&service));
     assert_eq!(endpoint, Endpoint::unix(dir.join(SOCKET)));
+    comes(&ready);
+    assert!(!asked.exists(), "it was told to end before anybody wanted that");
+    // It is told at once, and waited for, and no question blocks.
+    assert!(!service.poll_end());
+    comes(&asked);
+    assert!(!service.poll_end() && dir.exists());
     assert!(rustix::process::test_kill_process(pid).is_ok());
+    std::fs::write(&may, "").unwrap();
     end(&mut service);
     assert!(gone(pid) && !dir.exists());
     assert!(service.poll_end());
     drop(listener);
+    std::fs::remove_dir_all(place).unwrap();
 }
 
 #[test]

@@ -23,7 +23,7 @@ struct Told {
 
 /// Everything that the functions of some containers were told, in its order.
 #[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<Told>>>);
+pub(super) struct Log(Arc<Mutex<Vec<Told>>>);
 
 impl Log {
     fn all(&self) -> Vec<Told> {
@@ -41,7 +41,7 @@ impl Log {
     }
 
     /// What these were told of one process, in one piece.
-    fn heard(&self, by: &str, process: &str) -> Vec<u8> {
+    pub(super) fn heard(&self, by: &str, process: &str) -> Vec<u8> {
         let all = self.all();
         let heard = all
             .iter()
@@ -49,28 +49,28 @@ impl Log {
         heard.flat_map(|told| told.data.clone()).collect()
     }
 
-    fn ends(&self, process: &str) -> Vec<Result<ExecSummary, Error>> {
+    pub(super) fn ends(&self, process: &str) -> Vec<Result<ExecSummary, Error>> {
         let all = self.all().into_iter().filter(|told| told.origin.process == process);
         all.filter_map(|told| told.ended).collect()
     }
 
-    fn on_stdout<A: Adapter>(&self, sandbox: &Container<A::Runtime>, by: &'static str) {
+    pub(super) fn on_stdout<A: Adapter>(&self, sandbox: &Container<A::Runtime>, by: &'static str) {
         let log = self.clone();
         sandbox.on_stdout(move |origin, data| log.add(by, origin, data, None));
     }
 
-    fn on_stderr<A: Adapter>(&self, sandbox: &Container<A::Runtime>, by: &'static str) {
+    pub(super) fn on_stderr<A: Adapter>(&self, sandbox: &Container<A::Runtime>, by: &'static str) {
         let log = self.clone();
         sandbox.on_stderr(move |origin, data| log.add(by, origin, data, None));
     }
 
-    fn on_exit<A: Adapter>(&self, sandbox: &Container<A::Runtime>, by: &'static str) {
+    pub(super) fn on_exit<A: Adapter>(&self, sandbox: &Container<A::Runtime>, by: &'static str) {
         let log = self.clone();
         sandbox.on_exit(move |origin, ended| log.add(by, origin, &[], Some(ended.clone())));
     }
 
     /// Waits until the end of a process was told so often.
-    fn until_ended<A: Adapter>(&self, bench: &Bench<A>, process: &str, times: usize) -> Verdict {
+    pub(super) fn until_ended<A: Adapter>(&self, bench: &Bench<A>, process: &str, times: usize) -> Verdict {
         bench.until("the exit callbacks", || Ok(self.ends(process).len() >= times))
     }
 }

@@ -18,6 +18,7 @@ mod session_ends;
 mod sessions;
 mod sessions_turns;
 mod shells;
+mod small;
 mod stream_ends;
 mod stream_input;
 mod stream_limits;
@@ -242,6 +243,10 @@ cases! {
         session_ends::a_closed_session_leaves_its_container,
         session_ends::a_shutdown_closes_sessions_first,
         session_ends::several_sessions_of_one_container,
+        small::small_commands_are_streamed,
+        small::small_commands_in_the_background,
+        small::a_sleeping_process_is_killed,
+        small::a_shutdown_waits_for_no_reader,
         walks::a_hundred_random_commands_beside_a_model,
         walks::borders_that_were_overheard_are_output,
         files::a_file_is_written_and_read,
