@@ -39,6 +39,13 @@ pub trait Runtime: Clone + Send + Sync + Unpin + fmt::Debug + 'static {
     /// operation. Must neither panic nor block.
     fn offload(&self, job: Box<dyn FnOnce() + Send>);
 
+    /// Has a job done that reads or writes local files, and that waits for an operation meanwhile: on a thread where that
+    /// harms neither executors nor operations nor what is [offloaded](Self::offload). A job that cannot be done is dropped,
+    /// which those who wait for it are told. Must neither panic nor block.
+    fn transfer(&self, job: Box<dyn FnOnce() + Send>) {
+        self.offload(job);
+    }
+
     /// What the host knows.
     fn host(&self) -> Arc<dyn Host>;
 }

@@ -1,6 +1,6 @@
 //! Files in and out, on a thread that blocks: `cargo run -p pocket-dock-blocking --example files [IMAGE]`.
 
-use pocket_dock_blocking::files::{Unpacking, Watch};
+use pocket_dock_blocking::files::Unpacking;
 use pocket_dock_blocking::{ContainerSpec, Engine, Error, FileErrorKind, FilePath};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,10 +28,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A tree out of the container and into it again, all or nothing.
     let here = std::env::temp_dir().join(format!("pocket-dock-example-{}", std::process::id()));
-    let mut unpacking = Unpacking::default();
-    unpacking.atomic = true;
-    unpacking.max_bytes = Some(1024 * 1024);
-    unpacking.watch = Some(Watch::new(|progress| println!("{} bytes so far", progress.bytes)));
+    let unpacking = Unpacking::new()
+        .atomic()
+        .max_bytes(1024 * 1024)
+        .watch(|progress| println!("{} bytes so far", progress.bytes));
     let got = sandbox.pull_with("/tmp/job/", &here, unpacking)?;
     println!("{} files, {} bytes came", got.files, got.bytes);
     let sent = sandbox.push(here.join(""), "/tmp/again");

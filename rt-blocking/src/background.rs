@@ -11,6 +11,8 @@ use crate::pool::{Job, Pool};
 static CLEANUP: Pool = Pool::new("pocket-dock", "cleaning up", 8);
 /// Apart from the other: whoever blocks here holds up nothing that is to be cleaned up.
 static CALLS: Pool = Pool::new("pocket-dock-call", "callbacks", 64);
+/// Apart from both: each of these waits for an engine, and for a disk.
+static FILES: Pool = Pool::new("pocket-dock-file", "local files", 256);
 
 /// Drives an operation to its end without anyone waiting for it, and returns at once. For executors: a future that was
 /// dropped and whose operation says that something is [left to be undone](Op::abandon), and a container that was
@@ -58,4 +60,12 @@ pub fn wait_for_cleanup(limit: Duration) -> bool {
 /// job that panics is reported as an error by `tracing`.
 pub fn offload(job: Job) {
     CALLS.submit(job);
+}
+
+/// Has a job done that reads or writes local files, and returns at once.
+///
+/// At most 256 threads do such jobs; further ones wait for one of these. If no thread can be started and none is there, the
+/// job is dropped. A thread that has had nothing to do for 5 seconds ends.
+pub fn transfer(job: Job) {
+    FILES.submit_or_drop(job);
 }

@@ -24,7 +24,6 @@ mod background;
 mod bell;
 mod build_context;
 mod driver;
-#[doc(hidden)]
 pub mod files;
 mod host;
 mod hub;
@@ -103,6 +102,10 @@ impl Runtime for Blocking {
 
     fn offload(&self, job: Box<dyn FnOnce() + Send>) {
         adapter::offload(job);
+    }
+
+    fn transfer(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::transfer(job);
     }
 
     fn host(&self) -> Arc<dyn Host> {

@@ -57,6 +57,15 @@ impl Pool {
 
     /// Has a job done and returns at once. A panic of the job is reported by `tracing`, and does no other harm.
     pub(crate) fn submit(&'static self, job: Job) {
+        self.take(job, false);
+    }
+
+    /// The same for a job whose end somebody waits for: if there is no thread at all, it is dropped.
+    pub(crate) fn submit_or_drop(&'static self, job: Job) {
+        self.take(job, true);
+    }
+
+    fn take(&'static self, job: Job, drops: bool) {
         let mut state = self.lock();
         state.jobs.push_back(job);
         if state.jobs.len() <= state.idle || state.threads == self.most {
@@ -68,7 +77,9 @@ impl Pool {
             Ok(_) => state.threads += 1,
             // What waits is done by the next thread that can be had.
             Err(error) => {
+                let dropped = (drops && state.threads == 0).then(|| state.jobs.pop_back());
                 drop(state);
+                drop(dropped);
                 let what = self.what;
                 tracing::warn!(%error, "no thread can be started for {what}; this is tried again later");
             }

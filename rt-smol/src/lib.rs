@@ -96,6 +96,10 @@ impl Runtime for Smol {
         adapter::offload(job);
     }
 
+    fn transfer(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::transfer(job);
+    }
+
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(StdHost)
     }

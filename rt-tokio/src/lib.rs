@@ -97,6 +97,10 @@ impl Runtime for Tokio {
         adapter::offload(job);
     }
 
+    fn transfer(&self, job: Box<dyn FnOnce() + Send>) {
+        adapter::transfer(job);
+    }
+
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(StdHost)
     }

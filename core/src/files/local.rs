@@ -52,8 +52,7 @@ impl fmt::Debug for Watch {
 /// ```
 /// use pocket_dock_core::files::Packing;
 ///
-/// let mut packing = Packing::default();
-/// packing.owner = Some((1000, 1000));
+/// let packing = Packing::new().owner(1000, 1000).filter(|path, _| !path.starts_with("target"));
 /// assert!(!packing.sparse);
 /// ```
 #[derive(Clone, Default)]
@@ -83,6 +82,49 @@ pub struct Packing {
     pub content_only: bool,
     /// Who is told how far it has come. Default: nobody.
     pub watch: Option<Watch>,
+}
+
+impl Packing {
+    /// Everything, as it is.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`owner`](Self::owner).
+    #[must_use]
+    pub fn owner(mut self, uid: u32, gid: u32) -> Self {
+        self.owner = Some((uid, gid));
+        self
+    }
+
+    /// Sets [`filter`](Self::filter).
+    #[must_use]
+    pub fn filter(mut self, takes: impl Fn(&Path, bool) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Arc::new(takes));
+        self
+    }
+
+    /// Has the tree's `.gitignore` files obeyed; see [`ignore_files`](Self::ignore_files).
+    #[must_use]
+    pub fn ignore_files(mut self) -> Self {
+        self.ignore_files = true;
+        self
+    }
+
+    /// Adds a rule; see [`ignore`](Self::ignore).
+    #[must_use]
+    pub fn ignore(mut self, rule: impl Into<String>) -> Self {
+        self.ignore.push(rule.into());
+        self
+    }
+
+    /// Has this told how far it has come; see [`Watch`].
+    #[must_use]
+    pub fn watch(mut self, call: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.watch = Some(Watch::new(call));
+        self
+    }
 }
 
 impl fmt::Debug for Packing {
@@ -124,6 +166,63 @@ pub struct Unpacking {
     pub skip_special: bool,
     /// Who is told how far it has come. Default: nobody.
     pub watch: Option<Watch>,
+}
+
+impl Unpacking {
+    /// Everything into the destination, without limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Has the whole appear at once or not at all; see [`atomic`](Self::atomic).
+    #[must_use]
+    pub fn atomic(mut self) -> Self {
+        self.atomic = true;
+        self
+    }
+
+    /// Sets [`max_bytes`](Self::max_bytes).
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets [`max_entries`](Self::max_entries).
+    #[must_use]
+    pub fn max_entries(mut self, entries: u64) -> Self {
+        self.max_entries = Some(entries);
+        self
+    }
+
+    /// Has files keep their set-user-id and set-group-id bits.
+    #[must_use]
+    pub fn keep_setid(mut self) -> Self {
+        self.keep_setid = true;
+        self
+    }
+
+    /// Has files belong to whom they belong there; see [`keep_owner`](Self::keep_owner).
+    #[must_use]
+    pub fn keep_owner(mut self) -> Self {
+        self.keep_owner = true;
+        self
+    }
+
+    /// Has devices, pipes and other things left out, and not refused.
+    #[must_use]
+    pub fn skip_special(mut self) -> Self {
+        self.skip_special = true;
+        self
+    }
+
+    /// Has this told how far it has come; see [`Watch`].
+    #[must_use]
+    pub fn watch(mut self, call: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.watch = Some(Watch::new(call));
+        self
+    }
 }
 
 impl Default for Unpacking {
@@ -322,6 +421,9 @@ pub enum LocalError {
     /// The other side has ended it, and has its own error.
     #[error("the other side of the transfer has ended it")]
     Stopped,
+    /// The program's own filter or watch panicked.
+    #[error("the filter of this transfer, or who watches it, panicked: see the panic's own message")]
+    Panicked,
     /// The adapter was built without what was asked for.
     #[error("{what} needs the feature {feature:?}, which this program was built without: turn it on in its Cargo.toml")]
     NotBuilt {

@@ -1,5 +1,8 @@
-//! Local files as archives, and archives as local files: the side of `push` and `pull` that blocks. It stands once; the
-//! crates of async runtimes call it on their threads for blocking work.
+//! Options, progress and errors of [`push`](pocket_dock_core::Container::push) and
+//! [`pull`](pocket_dock_core::Container::pull), as far as this machine's files matter.
+//!
+//! Local files as archives, and archives as local files, is the side of them that blocks. It stands once, here; the crates
+//! of async runtimes call it on threads that may block.
 //!
 //! ```text
 //! pack:    source ─► walk ─► Encoder ─► pieces ─► out
@@ -25,10 +28,13 @@ mod tests;
 mod unpack;
 mod write;
 
+#[doc(hidden)]
 pub use pack::{Out, pack};
 pub(crate) use piped::{look, pack as pack_into, unpack as unpack_from};
 pub use pocket_dock_core::files::*;
+#[doc(hidden)]
 pub use unpack::{Input, unpack};
 
 /// Bytes of one piece of an archive.
+#[doc(hidden)]
 pub const PIECE: usize = 256 * 1024;

@@ -1,5 +1,6 @@
 //! Local files at the end of a pipe: the thread that reads or writes them sleeps while the other side is not so far.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
@@ -51,7 +52,9 @@ pub(crate) fn pack(source: &Path, name: &[u8], packing: &Packing, out: PipeWrite
         let mut piece = Some(piece);
         wait(|waker| out.poll_write(&mut piece, waker))
     };
-    let packed = super::pack(source, name, packing, &mut write);
+    // The filter, or whoever watches, is the program's own, and may panic.
+    let packed = catch_unwind(AssertUnwindSafe(|| super::pack(source, name, packing, &mut write)));
+    let packed = packed.unwrap_or(Err(LocalError::Panicked));
     // What was changed meanwhile is an error, and the archive is whole all the same.
     if matches!(packed, Ok(_) | Err(LocalError::Changed { .. })) {
         out.finish();
@@ -65,11 +68,16 @@ pub(crate) fn unpack(
     limits: &Limits,
     input: PipeReader,
 ) -> Result<Progress, LocalError> {
+    let mut panicked = false;
     let mut read = |progress: &Progress| -> Result<Option<Bytes>, Stopped> {
-        if let Some(watch) = &unpacking.watch {
-            watch.tell(progress);
+        if let Some(watch) = &unpacking.watch
+            && catch_unwind(AssertUnwindSafe(|| watch.tell(progress))).is_err()
+        {
+            panicked = true;
+            return Err(Stopped);
         }
         wait(|waker| input.poll_read(waker))
     };
-    super::unpack(target, unpacking, limits, &mut read)
+    let unpacked = super::unpack(target, unpacking, limits, &mut read);
+    if panicked { Err(LocalError::Panicked) } else { unpacked }
 }

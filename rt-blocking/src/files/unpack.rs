@@ -107,10 +107,15 @@ impl Unpacker<'_> {
     fn read(&mut self, limits: &Limits, input: &mut Input<'_>) -> Result<(), LocalError> {
         let mut decoder = Decoder::new(limits);
         let mut buffer = BytesMut::new();
+        let (mut last, mut ended) = (Bytes::new(), false);
         loop {
             while let Some(event) = decoder.decode(&mut buffer)? {
                 match event {
-                    Event::Entry(entry) => self.entry(&entry)?,
+                    Event::Entry(entry) => {
+                        self.entry(&entry)?;
+                        last = entry.path;
+                    }
+                    Event::End => ended = true,
                     Event::Data(data) => {
                         self.progress.bytes += data.len() as u64;
                         self.content(|writer| writer.data(&data))?;
@@ -134,6 +139,11 @@ impl Unpacker<'_> {
         decoder.finish(&buffer)?;
         if let Some(writer) = &self.current {
             let entry = writer.path().to_string_lossy().into_owned();
+            return Err(ArchiveError::Truncated { entry }.into());
+        }
+        // What packs for a container writes the end, always: an archive without it was cut between two entries.
+        if !ended && self.entries > 0 {
+            let entry = String::from_utf8_lossy(&last).into_owned();
             return Err(ArchiveError::Truncated { entry }.into());
         }
         Ok(())

@@ -346,13 +346,10 @@ impl<R: Runtime> Container<R> {
     /// As [`push`](Self::push), with options.
     ///
     /// ```no_run
-    /// # use std::sync::Arc;
     /// # use pocket_dock_blocking::{Container, Error};
     /// # use pocket_dock_blocking::files::Packing;
     /// # fn example(sandbox: &Container) -> Result<(), Error> {
-    /// let mut packing = Packing::default();
-    /// packing.owner = Some((1000, 1000));
-    /// packing.filter = Some(Arc::new(|path, _| !path.starts_with("target")));
+    /// let packing = Packing::new().owner(1000, 1000).filter(|path, _| !path.starts_with("target"));
     /// sandbox.push_with("project/", "/work", packing)?;
     /// # Ok(())
     /// # }
@@ -374,7 +371,7 @@ impl<R: Runtime> Container<R> {
             look: self.look(),
             pack: Box::new(move |(name, packing, out, report)| {
                 let host = runtime.host();
-                runtime.offload(Box::new(move || {
+                runtime.transfer(Box::new(move || {
                     let outcome = host.pack(&from, &name, &packing, out);
                     report.send(outcome);
                 }));
@@ -415,10 +412,8 @@ impl<R: Runtime> Container<R> {
     /// # use pocket_dock_blocking::{Container, Error};
     /// # use pocket_dock_blocking::files::Unpacking;
     /// # fn example(sandbox: &Container) -> Result<(), Error> {
-    /// let mut unpacking = Unpacking::default();
-    /// unpacking.atomic = true;
-    /// unpacking.max_bytes = Some(1024 * 1024 * 1024);
-    /// sandbox.pull_with("/work/out", ".", unpacking)?;
+    /// let whole = Unpacking::new().atomic().max_bytes(1024 * 1024 * 1024);
+    /// sandbox.pull_with("/work/out", ".", whole)?;
     /// # Ok(())
     /// # }
     /// ```
@@ -441,7 +436,7 @@ impl<R: Runtime> Container<R> {
             look: self.look(),
             unpack: Box::new(move |(target, unpacking, limits, input, report)| {
                 let host = runtime.host();
-                runtime.offload(Box::new(move || {
+                runtime.transfer(Box::new(move || {
                     let outcome = host.unpack(&target, &unpacking, &limits, input);
                     report.send(outcome);
                 }));
@@ -455,7 +450,7 @@ impl<R: Runtime> Container<R> {
         let runtime = self.engine.runtime().clone();
         Box::new(move |(path, report)| {
             let host = runtime.host();
-            runtime.offload(Box::new(move || report.send(host.look(&path))));
+            runtime.transfer(Box::new(move || report.send(host.look(&path))));
         })
     }
 

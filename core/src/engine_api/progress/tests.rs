@@ -10,7 +10,7 @@ fn with_limit(limit: usize, pieces: &[&[u8]]) -> Result<Said, ProtocolError> {
     };
     let mut progress = Progress::new(&limits);
     for piece in pieces {
-        progress.take(piece)?;
+        progress.take(Bytes::copy_from_slice(piece))?;
         assert!(progress.held.len() <= limit && progress.log.bytes <= KEPT.1);
     }
     progress.end()
