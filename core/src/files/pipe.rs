@@ -33,7 +33,10 @@ struct State {
     finished: bool,
     writer_gone: bool,
     reader_gone: bool,
-    waiting: Option<Waker>,
+    /// Who waits for room, or for the reader's end.
+    writer: Option<Waker>,
+    /// Who waits for a piece, or for the writer's end.
+    reader: Option<Waker>,
 }
 
 /// `most`: bytes that are held before a writer has to wait.
@@ -50,15 +53,14 @@ impl Pipe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (value, waker) = {
+    /// Changes something, and wakes both sides.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let wakers = {
             let mut state = self.lock();
-            (change(&mut state), state.waiting.take())
+            change(&mut state);
+            [state.writer.take(), state.reader.take()]
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        value
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }
 
@@ -74,14 +76,14 @@ impl PipeWriter {
                 return Poll::Ready(Err(Stopped));
             }
             if state.held >= self.0.most {
-                state.waiting = Some(waker.clone());
+                state.writer = Some(waker.clone());
                 return Poll::Pending;
             }
             if let Some(data) = piece.take().filter(|data| !data.is_empty()) {
                 state.held += data.len();
                 state.pieces.push_back(data);
             }
-            state.waiting.take()
+            state.reader.take()
         };
         if let Some(waker) = woken {
             waker.wake();
@@ -92,7 +94,7 @@ impl PipeWriter {
     /// Whether nobody reads any more. If somebody does, the waker is woken when that changes, or there is room.
     pub(crate) fn is_unread(&self, waker: &Waker) -> bool {
         let mut state = self.0.lock();
-        state.waiting = Some(waker.clone());
+        state.writer = Some(waker.clone());
         state.reader_gone
     }
 
@@ -119,12 +121,12 @@ impl PipeReader {
             match state.pieces.pop_front() {
                 Some(piece) => {
                     state.held -= piece.len();
-                    (piece, state.waiting.take())
+                    (piece, state.writer.take())
                 }
                 None if state.finished => return Poll::Ready(Ok(None)),
                 None if state.writer_gone => return Poll::Ready(Err(Stopped)),
                 None => {
-                    state.waiting = Some(waker.clone());
+                    state.reader = Some(waker.clone());
                     return Poll::Pending;
                 }
             }
@@ -183,6 +185,38 @@ mod tests {
         assert_eq!(reader.poll_read(waker), Poll::Ready(Ok(piece("de"))));
         assert_eq!(reader.poll_read(waker), Poll::Ready(Ok(piece("f"))));
         assert_eq!(reader.poll_read(waker), Poll::Ready(Ok(None)));
+    }
+
+    /// Remembers that it was woken.
+    #[derive(Default)]
+    struct Bell(std::sync::atomic::AtomicBool);
+
+    impl std::task::Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn both_sides_may_wait_at_a_time() {
+        let bells = [Arc::new(Bell::default()), Arc::new(Bell::default())];
+        let wakers = bells.clone().map(Waker::from);
+        let rung = || {
+            bells
+                .each_ref()
+                .map(|bell| bell.0.swap(false, std::sync::atomic::Ordering::SeqCst))
+        };
+        let (writer, reader) = pipe(1);
+        assert_eq!(reader.poll_read(&wakers[1]), Poll::Pending);
+        assert!(!writer.is_unread(&wakers[0]));
+        assert_eq!(writer.poll_write(&mut piece("a"), Waker::noop()), Poll::Ready(Ok(())));
+        assert_eq!(rung(), [false, true]);
+        assert_eq!(reader.poll_read(&wakers[1]), Poll::Ready(Ok(piece("a"))));
+        assert_eq!(rung(), [true, false]);
+        assert!(!writer.is_unread(&wakers[0]));
+        drop(reader);
+        assert_eq!(rung(), [true, false]);
+        assert!(writer.is_unread(&wakers[0]));
     }
 
     #[test]
