@@ -37,6 +37,9 @@ pub use api::{
     BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, FileReader, FileWriter,
     Options, Process, Session, SessionOptions, Stdin, StreamChunk,
 };
+/// Bytes that are shared and not copied: `&[u8]` in every other respect.
+pub use bytes::Bytes;
+
 pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
 pub use driving::{Driving, Reactor};

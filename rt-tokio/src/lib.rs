@@ -31,13 +31,15 @@
 pub use pocket_dock_blocking::adapter::wait_for_cleanup;
 pub use pocket_dock_blocking::{BuildContext, StdHost};
 pub use pocket_dock_core as core;
+pub use pocket_dock_core::archive::FileTime;
+pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
-    BufferSnapshot, BuiltImage, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
-    DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, EngineKind, Error, ExecError, ExecResult,
+    BufferSnapshot, BuiltImage, Bytes, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
+    DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Endpoint, EngineKind, Error, ExecError, ExecResult,
     ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary,
-    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, Options, Origin, Output, ProtocolError,
-    RingBuffer, SessionOptions, SharedRingBuffer, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
-    Turn, TurnResult, archive, files,
+    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, OnStuck, Options, Origin, Output,
+    ProcessInfo, ProtocolError, RingBuffer, RunningProcess, SessionOptions, SharedRingBuffer, ShellState, Signal,
+    SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder, Turn, TurnResult, archive, files,
 };
 
 use std::sync::Arc;

@@ -60,9 +60,9 @@ impl FileErrorKind {
     fn advice(self) -> &'static str {
         match self {
             Self::NotFound => "check the spelling, or make it first",
-            Self::Permission => "use `FilePath::user(\"root\")`, or a place that the user may write to",
+            Self::Permission => "use `FilePath::user(\"root\")`, or a place that is the user's",
             Self::IsDirectory => "name a file in it, or use a call for directories",
-            Self::NotDirectory => "name a directory",
+            Self::NotDirectory => "check each part of the path",
             Self::NotRegular => "only files, directories and links have a content to transfer",
             Self::Exists => "remove it first, or use another name",
             Self::NotEmpty => "use `FilePath::recursive` to remove what is in it too",

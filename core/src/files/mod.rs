@@ -29,6 +29,9 @@ pub const DEFAULT_FILE_LIMIT: u64 = 64 * 1024 * 1024;
 ///
 /// Any byte but NUL may be in a path: no shell reads it. A relative one begins at the container's working directory.
 ///
+/// [`user`](Self::user) and [`timeout`](Self::timeout) hold for every call; each other option says for which. Others take
+/// no notice of it.
+///
 /// ```
 /// use pocket_dock_core::FilePath;
 ///
@@ -76,7 +79,7 @@ impl FilePath {
         self
     }
 
-    /// The permissions of what is made or written, such as `0o755`: of a file that is there already too. By default those
+    /// For `write_file`, `write_file_stream` and `make_dir`: the permissions, such as `0o755`, also of what is there already. By default those
     /// that it has, or that the container's user gives new ones.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
@@ -84,21 +87,21 @@ impl FilePath {
         self
     }
 
-    /// How many bytes are read into memory at most. [`DEFAULT_FILE_LIMIT`], 64 MiB, by default.
+    /// For `read_file`: how many bytes are read into memory at most. [`DEFAULT_FILE_LIMIT`], 64 MiB, by default.
     #[must_use]
     pub fn limit(mut self, bytes: u64) -> Self {
         self.limit = bytes;
         self
     }
 
-    /// Removes a directory with everything in it.
+    /// For `remove`: also a directory with everything in it.
     #[must_use]
     pub fn recursive(mut self) -> Self {
         self.recursive = true;
         self
     }
 
-    /// Asks about a symbolic link itself, and not about what it leads to.
+    /// For `stat` and `exists`: asks about a symbolic link itself, and not about what it leads to.
     #[must_use]
     pub fn no_follow(mut self) -> Self {
         self.follows = false;
@@ -166,6 +169,24 @@ impl From<&str> for FilePath {
 
 impl From<String> for FilePath {
     fn from(path: String) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&String> for FilePath {
+    fn from(path: &String) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&PathBuf> for FilePath {
+    fn from(path: &PathBuf) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<OsString> for FilePath {
+    fn from(path: OsString) -> Self {
         Self::new(path)
     }
 }

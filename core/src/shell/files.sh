@@ -17,6 +17,7 @@ pd_enter() {
 }
 pd_above() {
     pd_d=${pd_p%/*}/
+    [ ! -f "${pd_d%/}" ] || pd_fail "Not a directory"
     [ -d "$pd_d" ] || mkdir -p "$pd_d" || exit
 }
 pd_list() {

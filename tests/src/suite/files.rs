@@ -234,6 +234,11 @@ pub(super) fn files_have_their_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
         "/d",
     )?;
     fails(
+        wait.wait(sandbox.write_file("/d/full/f/x", "x")),
+        FileErrorKind::NotDirectory,
+        "/d/full/f/x",
+    )?;
+    fails(
         wait.wait(sandbox.write_file("/d/new/", "x")),
         FileErrorKind::IsDirectory,
         "/d/new/",
