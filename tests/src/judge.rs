@@ -40,6 +40,7 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         "scripted",
         "drivers",
         "hostile",
+        "unpacker",
         "rows",
     ] {
         whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], false, &mut counts)?;

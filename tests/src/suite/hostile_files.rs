@@ -18,8 +18,18 @@ pub(super) fn a_tar_that_lies_writes_nothing_elsewhere<A: Adapter>(bench: &Bench
     let sandbox = bench.python()?;
     bench.wait(sandbox.write_file(FilePath::new("/usr/local/bin/tar").mode(0o755), TAR))?;
     bench.wait(sandbox.make_dir("/dev/shm/top"))?;
+    // On each engine a third, unless everything is tried: each on a Docker and on a Podman.
+    let whole = std::env::var_os(super::FULL).is_some();
+    let third = match bench.peer.socket().to_string_lossy() {
+        path if path.contains("docker-20") || path.contains("podman-4") => 0,
+        path if path.contains("docker-26") || path.contains("podman-5.4") => 1,
+        _ => 2,
+    };
     let mut tried = 0;
     for (number, hostile) in all().enumerate() {
+        if !whole && number / 2 % 3 != third {
+            continue;
+        }
         let scratch = Scratch::new(&format!("{}-{number}", bench.random()))?;
         let (place, outside) = (fs::canonicalize(scratch.path(""))?, scratch.path("outside"));
         let outside = place.join(outside.file_name().ok_or("no name")?);
@@ -48,7 +58,9 @@ pub(super) fn a_tar_that_lies_writes_nothing_elsewhere<A: Adapter>(bench: &Bench
         open_up(&place);
         tried += 1;
     }
-    check(tried >= 40, || format!("only {tried} archives"))?;
+    check(tried >= if whole { 40 } else { 14 }, || {
+        format!("only {tried} archives")
+    })?;
     Ok(bench.wait(sandbox.shutdown())?)
 }
 

@@ -13,8 +13,8 @@ use super::files::{fails, said};
 use super::{Adapter, Bench, Failure, Verdict, check, same};
 use crate::tree::{self, Scratch};
 
-/// In the tree that every engine is given.
-const FILES: usize = 5000;
+/// In the tree that every engine is given: if everything is tried, and else.
+const FILES: (usize, usize) = (5000, 1000);
 
 fn is_equal(one: &Path, other: &Path, exact: bool) -> Verdict {
     match tree::difference(one, other, exact)? {
@@ -33,7 +33,8 @@ pub(super) fn a_tree_goes_in_and_out<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let scratch = Scratch::new(&bench.random())?;
     let (tree, back) = (scratch.path("tree"), scratch.path("back"));
     // Engines round times to seconds in what they archive.
-    tree::make(&tree, FILES, false)?;
+    let whole = std::env::var_os(super::FULL).is_some();
+    tree::make(&tree, if whole { FILES.0 } else { FILES.1 }, false)?;
     let sent = bench.wait(sandbox.push(&tree, "/work"))?;
     let files = said(
         bench,
