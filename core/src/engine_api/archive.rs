@@ -7,12 +7,13 @@ use super::path;
 use crate::error::Error;
 use crate::http::Request;
 
-/// `dir`: a directory that is there; `/`, since Docker before 28 refuses links that lead out of it. A file never takes the place of a directory, nor a directory that of a file.
+/// Always unpacked from the root on: Docker before 28 refuses links that lead out of the directory it unpacks into. A file
+/// never takes the place of a directory, nor a directory that of a file.
 ///
 /// Not with `copyUIDGID`: Podman then gives everything to root, and Docker takes no notice.
-pub(crate) fn put(container: &str, dir: &[u8]) -> Result<Request, Error> {
+pub(crate) fn put(container: &str) -> Result<Request, Error> {
     let path = path("/containers", container, "/archive")?
-        .query_bytes("path", dir)
+        .query_bytes("path", b"/")
         .query("noOverwriteDirNonDir", "1");
     Ok(Request::put(path).chunked("application/x-tar"))
 }

@@ -79,8 +79,8 @@ impl FilePath {
         self
     }
 
-    /// For `write_file`, `write_file_stream` and `make_dir`: the permissions, such as `0o755`, also of what is there already. By default those
-    /// that it has, or that the container's user gives new ones.
+    /// For `write_file`, `write_file_stream` and `make_dir`: the permissions, such as `0o755`, also of what is there already.
+    /// By default those that it has, or that the container's user gives new ones.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);

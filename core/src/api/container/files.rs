@@ -1,6 +1,5 @@
 //! The files of a container.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,17 +10,12 @@ use super::Container;
 use crate::command::Command;
 use crate::error::Error;
 use crate::files::{FileEntry, FilePath, FileStat, Packing, Unpacking, escaped, read_list, read_stat};
-use crate::op::files::{
-    About, FileCall, Look, Pull, PullOrder, Push, PushOrder, Question, command, means_content, own_name,
-};
+use crate::op::files::{About, Errand, FileCall, Looked, Packed, Pull, Push, Question, Unpacked, command};
 use crate::op::live::{Callbacks, Live, Queue, Sink, Start};
 use crate::runtime::Runtime;
 
 /// More than any list has that is honest: some million names.
 const LIST_BYTES: u64 = 256 * 1024 * 1024;
-
-/// What is told of one file, and the path of a link.
-const STAT_BYTES: u64 = 64 * 1024;
 
 impl<R: Runtime> Container<R> {
     /// Reads a file whole. Links are followed, and so is what the container has mounted.
@@ -42,7 +36,9 @@ impl<R: Runtime> Container<R> {
     /// [`FilePath::limit`] bytes; [`crate::ExecError::NoTool`] if the image lacks what it needs, `sh` and `cat`;
     /// [`crate::ContainerError`] if the container is not running, paused or gone.
     pub fn read_file(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<Bytes>> {
-        self.about_file(&path.into(), "read", &[], None, Some)
+        let path = path.into();
+        let call = self.file_call(&path, "read", &[], None, Some);
+        self.drive_file(call.limit(path.limit))
     }
 
     /// Writes a file whole. What is missing of the directories above it is made. A file that is there keeps its mode, its
@@ -68,7 +64,7 @@ impl<R: Runtime> Container<R> {
         let (path, data) = (path.into(), data.into());
         let (size, temporary) = (data.len().to_string(), self.random());
         let more = [&mode(&path), size.as_str(), &temporary, ""];
-        self.about_file(&path, "write", &more, Some(data), nothing)
+        self.drive_file(self.file_call(&path, "write", &more, Some(data), nothing))
     }
 
     /// Reads a file piece by piece, however large it is. Waits until the reading has begun.
@@ -198,8 +194,8 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn list_files(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<Vec<FileEntry>>> {
-        let path = path.into().limit(LIST_BYTES);
-        self.about_file(&path, "list", &[], None, |said| read_list(&said))
+        let call = self.file_call(&path.into(), "list", &[], None, |said| read_list(&said));
+        self.drive_file(call.limit(LIST_BYTES))
     }
 
     /// Asks what a file is, how large, whose, and when it was changed. Links are followed unless
@@ -219,9 +215,9 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn stat(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<FileStat>> {
-        let path = path.into().limit(STAT_BYTES);
+        let path = path.into();
         let follow = if path.follows { "-L" } else { "" };
-        self.about_file(&path, "stat", &[follow], None, |said| read_stat(&said))
+        self.drive_file(self.file_call(&path, "stat", &[follow], None, |said| read_stat(&said)))
     }
 
     /// Whether there is such a file. A link that leads nowhere is none, unless it is
@@ -241,13 +237,14 @@ impl<R: Runtime> Container<R> {
     /// [`Error::File`] where it cannot be known, as the user may not look, and the others of
     /// [`read_file`](Self::read_file).
     pub fn exists(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<bool>> {
-        let path = path.into().limit(STAT_BYTES);
+        let path = path.into();
         let follow = if path.follows { "-L" } else { "" };
-        self.about_file(&path, "exists", &[follow], None, |said| match &said[..] {
+        let call = self.file_call(&path, "exists", &[follow], None, |said| match &said[..] {
             b"yes\n" => Some(true),
             b"no\n" => Some(false),
             _ => None,
-        })
+        });
+        self.drive_file(call)
     }
 
     /// Makes a directory, and what is missing above it. One that is there already is none the worse.
@@ -264,7 +261,7 @@ impl<R: Runtime> Container<R> {
     /// [`Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn make_dir(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
         let path = path.into();
-        self.about_file(&path, "dir", &[&mode(&path)], None, nothing)
+        self.drive_file(self.file_call(&path, "dir", &[&mode(&path)], None, nothing))
     }
 
     /// Removes a file, a link, or a directory: that only if it is empty, unless [told otherwise](FilePath::recursive).
@@ -282,7 +279,7 @@ impl<R: Runtime> Container<R> {
     pub fn remove(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
         let path = path.into();
         let all = if path.recursive { "-r" } else { "" };
-        self.about_file(&path, "remove", &[all], None, nothing)
+        self.drive_file(self.file_call(&path, "remove", &[all], None, nothing))
     }
 
     /// Gives a file or a directory another name, in the place of a file of that name if there is one. The new path is used
@@ -302,7 +299,7 @@ impl<R: Runtime> Container<R> {
     pub fn rename(&self, from: impl Into<FilePath>, to: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
         let (from, to) = (from.into(), to.into());
         let call = self.file_call(&from, "rename", &[&escaped(&to.path)], None, nothing);
-        self.engine.runtime().drive(call.refusing(to.check()).onto(to.path))
+        self.drive_file(call.refusing(to.check()).onto(to.path))
     }
 
     /// Sends a local file or tree into the container: modes, the execute bit among them, times and links are kept, and
@@ -323,8 +320,8 @@ impl<R: Runtime> Container<R> {
     /// A link at `from` is followed; links in the tree are sent as they are. Sockets, pipes and devices are left out. A file
     /// takes the place of one that is there, but not of a directory, nor the other way round.
     ///
-    /// Holes are not sent, but engines write them out as zeros. Memory does not grow with what is sent. A future of it that is dropped before its end breaks off: what is in the
-    /// container by then stays, the last file possibly cut.
+    /// Holes are not sent, but engines write them out as zeros. Memory does not grow with what is sent. A future of it that is
+    /// dropped before its end breaks off: what is in the container by then stays, the last file possibly cut.
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error};
@@ -358,26 +355,18 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// Those of [`push`](Self::push).
     pub fn push_with(&self, from: impl Into<PathBuf>, to: impl Into<FilePath>, packing: Packing) -> R::Returns<Push> {
-        let (source, path) = (from.into(), to.into());
-        let content = means_content(source.as_os_str().as_bytes());
-        let (runtime, from) = (self.engine.runtime().clone(), source.clone());
-        let push = Push::new(PushOrder {
-            target: self.engine.target().clone(),
-            place: self.place(),
-            name: own_name(&source).filter(|_| !content),
-            source,
-            path,
-            packing,
-            look: self.look(),
-            pack: Box::new(move |(name, packing, out, report)| {
+        let (source, runtime) = (from.into(), self.engine.runtime().clone());
+        let pack = {
+            let source = source.clone();
+            move |(name, packing, out, report): Packed| {
                 let host = runtime.host();
                 runtime.transfer(Box::new(move || {
-                    let outcome = host.pack(&from, &name, &packing, out);
+                    let outcome = host.pack(&source, &name, &packing, out);
                     report.send(outcome);
                 }));
-            }),
-            ids: self.ids(),
-        });
+            }
+        };
+        let push = Push::new(self.errand(to.into()), source, packing, Box::new(pack));
         self.engine.runtime().drive(push)
     }
 
@@ -389,8 +378,8 @@ impl<R: Runtime> Container<R> {
     /// link. What would be is refused, by an error that names the entry.
     ///
     /// Memory does not grow with the bytes that are fetched, but by some 40 bytes for each file and by the path of each
-    /// directory: give a limit with [`Unpacking::max_entries`]. A future of it that is dropped before its end breaks off: what was
-    /// written stays, unless it is [atomic](Unpacking::atomic).
+    /// directory: give a limit with [`Unpacking::max_entries`]. A future of it that is dropped before its end breaks off: what
+    /// was written stays, unless it is [atomic](Unpacking::atomic).
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error};
@@ -427,48 +416,32 @@ impl<R: Runtime> Container<R> {
         unpacking: Unpacking,
     ) -> R::Returns<Pull> {
         let runtime = self.engine.runtime().clone();
-        let pull = Pull::new(PullOrder {
-            target: self.engine.target().clone(),
-            place: self.place(),
-            path: from.into(),
-            to: to.into(),
-            unpacking,
-            look: self.look(),
-            unpack: Box::new(move |(target, unpacking, limits, input, report)| {
-                let host = runtime.host();
-                runtime.transfer(Box::new(move || {
-                    let outcome = host.unpack(&target, &unpacking, &limits, input);
-                    report.send(outcome);
-                }));
-            }),
-            ids: self.ids(),
-        });
+        let unpack = move |(target, unpacking, limits, input, report): Unpacked| {
+            let host = runtime.host();
+            runtime.transfer(Box::new(move || {
+                let outcome = host.unpack(&target, &unpacking, &limits, input);
+                report.send(outcome);
+            }));
+        };
+        let pull = Pull::new(self.errand(from.into()), to.into(), unpacking, Box::new(unpack));
         self.engine.runtime().drive(pull)
     }
 
-    fn look(&self) -> Look {
+    fn errand(&self, path: FilePath) -> Errand {
         let runtime = self.engine.runtime().clone();
-        Box::new(move |(path, report)| {
+        let look = move |(path, report): Looked| {
             let host = runtime.host();
             runtime.transfer(Box::new(move || report.send(host.look(&path))));
-        })
+        };
+        Errand::new(self.engine.target(), self.place(), path, Box::new(look), self.ids())
     }
 
     fn ids(&self) -> [String; 4] {
         std::array::from_fn(|_| self.random())
     }
 
-    fn about_file<T: Send + 'static>(
-        &self,
-        path: &FilePath,
-        what: &str,
-        more: &[&str],
-        stdin: Option<Bytes>,
-        read: impl FnOnce(Bytes) -> Option<T> + Send + 'static,
-    ) -> R::Returns<FileCall<T>> {
-        self.engine
-            .runtime()
-            .drive(self.file_call(path, what, more, stdin, read))
+    fn drive_file<T: Send + 'static>(&self, call: FileCall<T>) -> R::Returns<FileCall<T>> {
+        self.engine.runtime().drive(call)
     }
 
     fn file_call<T>(

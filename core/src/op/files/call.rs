@@ -12,13 +12,18 @@ use bytes::{Bytes, BytesMut};
 
 use crate::command::Command;
 use crate::engine_api::Target;
+use crate::engine_api::refusal::{self, Subject};
 use crate::error::{Error, ExecError};
 use crate::files::{FileError, FileErrorKind, FilePath};
+use crate::http::Answer;
 use crate::link::Link;
 use crate::op::exec::{Ended, Event, Exec, Place};
 use crate::op::{Op, Step, after_the_end, ready};
 use crate::shell;
 use crate::stream::Channel;
+
+/// What a script says at most, unless told otherwise: what is told of one file, and the path of a link.
+const SAID_BYTES: u64 = 64 * 1024;
 
 /// What is kept of a program's complaints: their end.
 const WORDS_BYTES: usize = 4096;
@@ -83,6 +88,18 @@ impl About {
             _ => Err(self.error(FileErrorKind::of_words(&words), words.trim())),
         }
     }
+
+    /// What an engine's refusal to transfer files means.
+    pub(super) fn refused(&self, answer: &Answer) -> Error {
+        let words = refusal::words(&answer.body);
+        let kind = FileErrorKind::of_engine(&words);
+        let of_container = kind == FileErrorKind::NotFound && words.contains("container") && !words.contains("file");
+        if kind == FileErrorKind::Other || of_container {
+            let subject = Subject::Container(self.container.clone());
+            return refusal::refused("transfer files", &subject, answer);
+        }
+        self.error(kind, words)
+    }
 }
 
 /// The script, to do this.
@@ -133,12 +150,18 @@ impl<T> FileCall<T> {
             exec: Exec::new(target, place, command, id, mark),
             refused: path.check().err(),
             onto: None,
-            limit: path.limit,
+            limit: SAID_BYTES,
             said: Vec::new(),
             said_bytes: 0,
             words: BytesMut::new(),
             read: Some(Box::new(read)),
         }
+    }
+
+    /// How many bytes may be said. More is told as a file that is too large.
+    pub(crate) fn limit(mut self, bytes: u64) -> Self {
+        self.limit = bytes;
+        self
     }
 
     /// Nothing is done if this is an error.

@@ -9,8 +9,10 @@ use crate::files::{LocalError, LocalKind};
 /// Has something done on a thread that may block.
 pub(crate) type Job<T> = Box<dyn FnOnce(T) + Send>;
 
-/// Looks what a local path is, and says it.
-pub(crate) type Look = Job<(PathBuf, Sender<LocalKind>)>;
+/// A local path, and whom to tell what it is.
+pub(crate) type Looked = (PathBuf, Sender<LocalKind>);
+/// Looks what a local path is.
+pub(crate) type Look = Job<Looked>;
 
 /// What a job will have to say.
 #[derive(Debug)]

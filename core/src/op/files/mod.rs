@@ -5,6 +5,7 @@
 //! in the container where that call does not see the place as the container does.
 
 mod call;
+mod errand;
 mod local;
 mod pull;
 mod push;
@@ -13,10 +14,11 @@ mod stream;
 
 pub use call::FileCall;
 pub(crate) use call::{About, Question, command};
-pub(crate) use local::Look;
+pub(crate) use errand::Errand;
+pub(crate) use local::Looked;
 pub use pull::Pull;
-pub(crate) use pull::{Order as PullOrder, means_content, own_name};
-pub(crate) use push::Order as PushOrder;
+pub(crate) use pull::Unpacked;
+pub(crate) use push::Packed;
 pub use push::Push;
 pub(crate) use stream::Reading;
 pub use stream::{NextBytes, Settle};

@@ -10,30 +10,28 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::task::Poll;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use super::call::{About, command, keep_end, needs_shell};
-use super::local::{Job, Look, Report, Sender, report};
-use super::push::{PIPE_BYTES, refused};
-use super::scout::{SAID_BYTES, Scouted, as_path};
-use super::{FileCall, Question};
-use crate::engine_api::{Target, archive};
+use super::FileCall;
+use super::call::{About, keep_end, needs_shell};
+use super::errand::{Errand, PIPE_BYTES, means_content, own_name};
+use super::local::{Job, Report, Sender, report};
+use super::scout::Scouted;
+use crate::engine_api::archive;
 use crate::error::Error;
-use crate::files::{
-    self, FileErrorKind, FilePath, LocalKind, PipeReader, PipeWriter, Progress, Unpacking, escaped, pipe,
-};
+use crate::files::{self, LocalKind, PipeReader, PipeWriter, Progress, Unpacking, pipe};
 use crate::http::Sink;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::op::call::Call;
-use crate::op::exec::{Event, Exec, Place};
+use crate::op::exec::{Event, Exec};
 use crate::op::live::over::quietly;
-use crate::op::{Need, Op, Step, after, after_the_end, ready};
+use crate::op::{Op, Step, after, after_the_end, ready};
 use crate::protocol_error::ProtocolError;
 use crate::stream::Channel;
 
@@ -42,26 +40,12 @@ pub(crate) type Unpacked = (files::Target, Unpacking, Limits, PipeReader, Sender
 /// Writes local files.
 pub(crate) type Unpack = Job<Unpacked>;
 
-/// What is fetched, and where to.
-pub(crate) struct Order {
-    pub(crate) target: Target,
-    pub(crate) place: Place,
-    pub(crate) path: FilePath,
-    pub(crate) to: PathBuf,
-    pub(crate) unpacking: Unpacking,
-    pub(crate) look: Look,
-    pub(crate) unpack: Unpack,
-    /// As [`Exec::new`] takes them, for two of them.
-    pub(crate) ids: [String; 4],
-}
-
 /// Fetches files of a container.
 pub struct Pull {
-    order: Order,
-    about: About,
-    look: Option<Look>,
+    errand: Errand,
+    to: PathBuf,
+    unpacking: Unpacking,
     unpack: Option<Unpack>,
-    until: Option<Instant>,
     /// When something came last that was waited for.
     heard: Option<Instant>,
     state: State,
@@ -102,80 +86,39 @@ impl Sink for Held {
     }
 }
 
-/// Where an archive goes whose entries all begin with `top`: a tree, or one file.
-fn destination(order: &Order, scouted: &Scouted, top: Bytes, to_dir: bool) -> files::Target {
-    let to = &order.to;
-    let requested = order.path.path.as_os_str().as_bytes();
-    let name = own_name(&order.path.path).unwrap_or_else(|| top.to_vec());
-    let name = OsString::from_vec(name);
+/// Where an archive goes whose entries all begin with `top`, a tree or one file, when `from` is fetched to `to`.
+fn destination(from: &Path, to: &Path, scouted: &Scouted, top: Bytes, to_dir: bool) -> files::Target {
+    let name = OsString::from_vec(own_name(from).unwrap_or_else(|| top.to_vec()));
     if scouted.is_dir {
-        let name = (!means_content(requested) && !top.is_empty()).then_some(name);
-        return files::Target {
-            dir: to.clone(),
-            top,
-            name,
-        };
+        let name = (!means_content(from) && !top.is_empty()).then_some(name);
+        let dir = to.to_owned();
+        return files::Target { dir, top, name };
     }
-    if to_dir || means_content(to.as_os_str().as_bytes()) {
-        let dir = to.clone();
-        return files::Target {
-            dir,
-            top,
-            name: Some(name),
-        };
-    }
-    let dir = match to.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
-        _ => PathBuf::from("."),
+    let (dir, name) = if to_dir || means_content(to) {
+        (to.to_owned(), name)
+    } else {
+        let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or_else(|| Path::new(".")).to_owned();
+        (dir, to.file_name().map_or(name, ToOwned::to_owned))
     };
-    files::Target {
-        dir,
-        top,
-        name: Some(to.file_name().map_or(name, ToOwned::to_owned)),
-    }
-}
-
-/// Whether a path means what is in a directory, and not the directory itself: `src/`, `src/.`, `.`, `..`.
-pub(crate) fn means_content(path: &[u8]) -> bool {
-    matches!(path.rsplit(|byte| *byte == b'/').next(), Some(b"" | b"." | b".."))
-}
-
-/// The last part of a path, where it has one.
-pub(crate) fn own_name(path: &Path) -> Option<Vec<u8>> {
-    path.file_name().map(|name| name.as_bytes().to_vec())
+    let name = Some(name);
+    files::Target { dir, top, name }
 }
 
 impl Pull {
-    pub(crate) fn new(mut order: Order) -> Self {
+    pub(crate) fn new(errand: Errand, to: PathBuf, unpacking: Unpacking, unpack: Unpack) -> Self {
         Self {
-            about: About {
-                container: order.place.name.clone(),
-                path: order.path.path.clone(),
-            },
-            look: Some(std::mem::replace(&mut order.look, Box::new(drop))),
-            unpack: Some(std::mem::replace(&mut order.unpack, Box::new(drop))),
-            order,
-            until: None,
+            errand,
+            to,
+            unpacking,
+            unpack: Some(unpack),
             heard: None,
             state: State::Begin,
         }
     }
 
-    fn scout(&mut self) -> FileCall<Scouted> {
-        let order = &mut self.order;
-        let [id, mark, ..] = &mut order.ids;
-        let question = Question {
-            target: &order.target,
-            place: order.place.clone(),
-            path: &order.path.clone().limit(SAID_BYTES),
-            id: std::mem::take(id),
-            mark: std::mem::take(mark),
-        };
-        FileCall::new(question, "pull", &[], None, |said| Scouted::read(&said))
-    }
-
     fn receive(&mut self, scouted: &Scouted, to_dir: bool, now: Instant) -> Result<State, Error> {
-        let order = &mut self.order;
+        let errand = &mut self.errand;
         let path = scouted.path();
         let cut = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let (above, top) = (
@@ -183,32 +126,19 @@ impl Pull {
             path.get(cut + 1..).unwrap_or_default(),
         );
         let via = if top.is_empty() || scouted.mounts.is_plain(&path) {
-            let request = archive::get(&order.place.id, &path)?;
-            Via::Download(Box::new(Call::new("fetch files", &order.target, &request).patient()))
+            let request = archive::get(&errand.place.id, &path)?;
+            Via::Download(Box::new(Call::new("fetch files", &errand.target, &request).patient()))
         } else {
-            let mut dir = FilePath::new(as_path(if above.is_empty() { b"/" } else { above }));
-            dir.user.clone_from(&order.path.user);
-            dir.timeout = self.until.map(|until| until.saturating_duration_since(now));
-            let name = escaped(as_path(top));
-            let command = command("tar", &dir, &[name.trim_start_matches("./")]);
-            let [.., id, mark] = &mut order.ids;
-            let (id, mark) = (std::mem::take(id), std::mem::take(mark));
-            Via::Inside(
-                Box::new(Exec::new(&order.target, order.place.clone(), command, id, mark)),
-                BytesMut::new(),
-            )
+            let above: &[u8] = if above.is_empty() { b"/" } else { above };
+            Via::Inside(errand.tar(above, top, now), BytesMut::new())
         };
-        let target = destination(order, scouted, Bytes::copy_from_slice(top), to_dir);
+        let top = Bytes::copy_from_slice(top);
+        let target = destination(&errand.path.path, &self.to, scouted, top, to_dir);
         let (writer, reader) = pipe(PIPE_BYTES);
         let (sender, report) = report();
         let unpack = self.unpack.take().ok_or_else(after_the_end)?;
-        unpack((
-            target,
-            order.unpacking.clone(),
-            order.target.limits().clone(),
-            reader,
-            sender,
-        ));
+        let limits = errand.target.limits().clone();
+        unpack((target, self.unpacking.clone(), limits, reader, sender));
         let flow = Flow {
             writer: Some(writer),
             held: Held::default(),
@@ -233,7 +163,7 @@ impl Pull {
 
     /// Whether the engine says nothing although it is listened to.
     fn is_silent(&mut self, now: Instant) -> bool {
-        let limit = self.order.target.answer_limit();
+        let limit = self.errand.target.answer_limit();
         let heard = *self.heard.get_or_insert(now);
         now >= after(heard, limit)
     }
@@ -281,7 +211,7 @@ impl Via {
                 let outcome = if answer.is_success() {
                     Ok(())
                 } else {
-                    Err(refused(about, &answer))
+                    Err(about.refused(&answer))
                 };
                 Ok(Step::Done(Some(outcome)))
             }
@@ -303,49 +233,31 @@ impl Op for Pull {
     type Output = Progress;
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Progress>, Error> {
-        if self.until.is_none() {
-            self.until = self.order.path.timeout.map(|limit| after(now, limit));
-        }
-        let quiet = Need::Wait {
-            read: false,
-            until: self.until,
-        };
         loop {
             match &mut self.state {
                 State::Begin => {
-                    self.order.path.check()?;
-                    self.state = State::Scouting(Box::new(self.scout()));
+                    self.errand.begin(now)?;
+                    self.state = State::Scouting(Box::new(self.errand.scout("pull", &[], now)));
                 }
                 State::Scouting(scout) => {
                     let scouted = ready!(scout.poll(now, link));
-                    let (sender, report) = report();
-                    let look = self.look.take().ok_or_else(after_the_end)?;
-                    look((self.order.to.clone(), sender));
-                    self.state = State::Looking(report, scouted);
+                    self.state = State::Looking(self.errand.look(self.to.clone())?, scouted);
                 }
-                State::Looking(report, scouted) => match report.poll(&link.waker()) {
-                    Poll::Ready(kind) => {
-                        let to_dir = matches!(kind, Ok(LocalKind::Directory));
-                        let State::Looking(_, scouted) = std::mem::replace(&mut self.state, State::Begin) else {
-                            return Err(after_the_end());
-                        };
-                        self.state = self.receive(&scouted, to_dir, now)?;
-                    }
-                    Poll::Pending => {
-                        let _ = scouted;
-                        if self.until.is_some_and(|until| now >= until) {
-                            return Err(self.about.error(FileErrorKind::TimedOut, ""));
-                        }
-                        return Ok(quiet.into());
-                    }
-                },
+                State::Looking(report, _) => {
+                    let kind = ready!(self.errand.seen(report, now, link));
+                    let to_dir = matches!(kind, Ok(LocalKind::Directory));
+                    let State::Looking(_, scouted) = std::mem::replace(&mut self.state, State::Begin) else {
+                        return Err(after_the_end());
+                    };
+                    self.state = self.receive(&scouted, to_dir, now)?;
+                }
                 State::Receiving(via, flow) => {
                     let waits = flow.hand_on(link).is_pending();
                     let download = matches!(via, Via::Download(_));
-                    let late = self.until.is_some_and(|until| now >= until);
+                    let late = self.errand.is_late(now);
                     if download && (late || flow.broken) {
                         link.hang_up();
-                        let late = (!flow.broken).then(|| self.about.error(FileErrorKind::TimedOut, ""));
+                        let late = (!flow.broken).then(|| self.errand.timed_out());
                         self.end(late);
                         continue;
                     }
@@ -358,14 +270,14 @@ impl Op for Pull {
                         exec.abandon();
                     } else if waits {
                         self.heard = Some(now);
-                        return Ok(quiet.into());
+                        return Ok(self.errand.wait());
                     }
-                    match via.poll(&self.about, &mut flow.held, now, link) {
+                    match via.poll(&self.errand.about, &mut flow.held, now, link) {
                         Ok(Step::Done(None)) => {}
                         Ok(Step::Done(Some(outcome))) => {
                             // What came last goes on before the end is told.
                             let outcome = match outcome {
-                                _ if flow.late => Err(self.about.error(FileErrorKind::TimedOut, "")),
+                                _ if flow.late => Err(self.errand.timed_out()),
                                 outcome => outcome,
                             };
                             if outcome.is_ok() && flow.hand_on(link).is_pending() {
@@ -392,15 +304,15 @@ impl Op for Pull {
                             }
                             if self.is_silent(now) {
                                 link.hang_up();
-                                let limit = self.order.target.answer_limit();
+                                let limit = self.errand.target.answer_limit();
                                 self.end(Some(Error::Deadline {
                                     what: "fetch files",
                                     limit,
                                 }));
                                 continue;
                             }
-                            let heard = self.heard.map(|heard| after(heard, self.order.target.answer_limit()));
-                            return Ok(need.by(heard).by(self.until).into());
+                            let heard = self.heard.map(|heard| after(heard, self.errand.target.answer_limit()));
+                            return Ok(need.by(heard).by(self.errand.until()).into());
                         }
                         Err(error) => self.end(Some(error)),
                     }
@@ -454,25 +366,8 @@ fn last(state: State) -> State {
 impl fmt::Debug for Pull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pull")
-            .field("of", &self.about)
-            .field("to", &self.order.to)
+            .field("of", &self.errand.about)
+            .field("to", &self.to)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slash_at_the_end_means_what_is_inside() {
-        for content in [&b"src/"[..], b"src/.", b".", b"..", b"a/..", b"/"] {
-            assert!(means_content(content), "{content:?}");
-        }
-        for whole in [&b"src"[..], b"/a/b", b"a.", b"...", b"-"] {
-            assert!(!means_content(whole), "{whole:?}");
-        }
-        assert_eq!(own_name(Path::new("a/b/")), Some(b"b".to_vec()));
-        assert_eq!(own_name(Path::new("/")), None);
     }
 }

@@ -16,23 +16,20 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::FileCall;
-use super::call::{About, command, keep_end, needs_shell};
-use super::local::{Job, Look, Report, Sender, report};
-use super::scout::{SAID_BYTES, Scouted, as_path, joined};
-use crate::engine_api::refusal::{self, Subject};
-use crate::engine_api::{Target, archive};
+use super::call::{About, keep_end, needs_shell};
+use super::errand::{Errand, PIPE_BYTES, means_content, own_name};
+use super::local::{Job, Report, Sender, report};
+use super::scout::{Scouted, joined};
+use crate::engine_api::archive;
 use crate::error::Error;
-use crate::files::{FileErrorKind, FilePath, LocalError, LocalKind, Packing, PipeReader, PipeWriter, Progress, pipe};
+use crate::files::{FileErrorKind, LocalError, LocalKind, Packing, PipeReader, PipeWriter, Progress, pipe};
 use crate::http::chunked;
 use crate::link::Link;
 use crate::op::call::Call;
-use crate::op::exec::{Event, Exec, Place};
+use crate::op::exec::{Event, Exec};
 use crate::op::live::over::quietly;
-use crate::op::{Need, Op, Step, after, after_the_end, ready};
+use crate::op::{Op, Step, after_the_end, ready};
 use crate::stream::Channel;
-
-/// Packed and not sent, at most.
-pub(super) const PIPE_BYTES: usize = 1024 * 1024;
 
 /// The end of an archive, which some do not read. As long as GNU tar's.
 const END_BYTES: usize = 10 * 1024;
@@ -45,28 +42,14 @@ pub(crate) type Packed = (Vec<u8>, Packing, PipeWriter, Sender<Progress>);
 /// Packs local files.
 pub(crate) type Pack = Job<Packed>;
 
-/// What is sent where.
-pub(crate) struct Order {
-    pub(crate) target: Target,
-    pub(crate) place: Place,
-    pub(crate) source: PathBuf,
-    /// The last part of the source's name; `None` if only what is in it is meant.
-    pub(crate) name: Option<Vec<u8>>,
-    pub(crate) path: FilePath,
-    pub(crate) packing: Packing,
-    pub(crate) look: Look,
-    pub(crate) pack: Pack,
-    /// As [`Exec::new`] takes them, for two of them.
-    pub(crate) ids: [String; 4],
-}
-
 /// Sends local files into a container.
 pub struct Push {
-    order: Order,
-    about: About,
-    look: Option<Look>,
+    errand: Errand,
+    source: PathBuf,
+    /// The last part of the source's name; `None` if only what is in it is meant.
+    name: Option<Vec<u8>>,
+    packing: Packing,
     pack: Option<Pack>,
-    until: Option<Instant>,
     state: State,
 }
 
@@ -94,39 +77,22 @@ struct Flow {
 }
 
 impl Push {
-    pub(crate) fn new(mut order: Order) -> Self {
+    pub(crate) fn new(errand: Errand, source: PathBuf, packing: Packing, pack: Pack) -> Self {
         Self {
-            about: About {
-                container: order.place.name.clone(),
-                path: order.path.path.clone(),
-            },
-            look: Some(std::mem::replace(&mut order.look, Box::new(drop))),
-            pack: Some(std::mem::replace(&mut order.pack, Box::new(drop))),
-            order,
-            until: None,
+            errand,
+            name: own_name(&source).filter(|_| !means_content(&source)),
+            source,
+            packing,
+            pack: Some(pack),
             state: State::Begin,
         }
     }
 
-    fn scout(&mut self, kind: LocalKind) -> FileCall<Scouted> {
-        let order = &mut self.order;
-        let [id, mark, ..] = &mut order.ids;
-        let question = super::Question {
-            target: &order.target,
-            place: order.place.clone(),
-            path: &order.path.clone().limit(SAID_BYTES),
-            id: std::mem::take(id),
-            mark: std::mem::take(mark),
-        };
-        let what = if kind == LocalKind::Directory { "tree" } else { "file" };
-        FileCall::new(question, "push", &[what], None, |said| Scouted::read(&said))
-    }
-
     /// Everything is known: packs, and sends what is packed.
     fn send(&mut self, kind: LocalKind, scouted: &Scouted, now: Instant) -> Result<State, Error> {
-        let order = &mut self.order;
-        let own = order.name.take();
-        let name = match kind {
+        let errand = &mut self.errand;
+        let own = self.name.take();
+        let mut name = match kind {
             LocalKind::Directory => own.unwrap_or_default(),
             LocalKind::File if scouted.name.is_empty() => own.unwrap_or_default(),
             LocalKind::File => scouted.name.to_vec(),
@@ -138,33 +104,26 @@ impl Push {
             } else {
                 FileErrorKind::Permission
             };
-            return Err(self.about.error(kind, ""));
+            return Err(errand.about.error(kind, ""));
         }
-        let mut packing = order.packing.clone();
+        let mut packing = self.packing.clone();
         let chosen = packing.owner;
         packing.owner = chosen.or(Some((scouted.uid, scouted.gid)));
         packing.repeat_directories = true;
         packing.content_only = name.is_empty();
-        let mut name = name;
         let via = if scouted.mounts.is_plain(&path) {
             packing.sparse = true;
-            // From the root on: Docker before 28 refuses links that lead out of where an archive is unpacked.
+            // It is unpacked from the root on.
             name = path.strip_prefix(b"/").unwrap_or(&path).to_vec();
-            let request = archive::put(&order.place.id, b"/")?;
-            let limit = order.target.answer_limit().saturating_mul(PATIENCE);
-            Via::Upload(Box::new(Call::new("send files", &order.target, &request).within(limit)))
+            let request = archive::put(&errand.place.id)?;
+            let limit = errand.target.answer_limit().saturating_mul(PATIENCE);
+            Via::Upload(Box::new(
+                Call::new("send files", &errand.target, &request).within(limit),
+            ))
         } else {
             packing.sparse = false;
-            let mut dir = FilePath::new(as_path(&scouted.dir));
-            dir.user = chosen.map(|_| "0:0".to_owned()).or_else(|| order.path.user.clone());
-            dir.timeout = self.until.map(|until| until.saturating_duration_since(now));
-            let command = command("untar", &dir, &[]).keep_stdin_open();
-            let [.., id, mark] = &mut order.ids;
-            let (id, mark) = (std::mem::take(id), std::mem::take(mark));
-            Via::Inside(
-                Box::new(Exec::new(&order.target, order.place.clone(), command, id, mark)),
-                BytesMut::new(),
-            )
+            // What belongs to others only root can write.
+            Via::Inside(errand.untar(&scouted.dir, chosen.is_some(), now), BytesMut::new())
         };
         let (writer, reader) = pipe(PIPE_BYTES);
         let (sender, report) = report();
@@ -177,13 +136,6 @@ impl Push {
             report,
         };
         Ok(State::Sending(via, flow))
-    }
-
-    fn timed_out(&self, now: Instant) -> Result<(), Error> {
-        if self.until.is_some_and(|until| now >= until) {
-            return Err(self.about.error(FileErrorKind::TimedOut, ""));
-        }
-        Ok(())
     }
 }
 
@@ -216,7 +168,7 @@ impl Via {
         match self {
             Self::Upload(call) => {
                 let answer = ready!(call.poll(now, link));
-                Ok(Step::Done((!answer.is_success()).then(|| refused(about, &answer))))
+                Ok(Step::Done((!answer.is_success()).then(|| about.refused(&answer))))
             }
             Self::Inside(exec, words) => loop {
                 match ready!(exec.poll(now, link, true).map_err(needs_shell)) {
@@ -228,22 +180,6 @@ impl Via {
                 }
             },
         }
-    }
-}
-
-/// What an engine said about files.
-pub(super) fn refused(about: &About, answer: &crate::http::Answer) -> Error {
-    let words = refusal::words(&answer.body);
-    match FileErrorKind::of_engine(&words) {
-        FileErrorKind::Other => {
-            let subject = Subject::Container(about.container.clone());
-            refusal::refused("transfer files", &subject, answer)
-        }
-        FileErrorKind::NotFound if words.contains("container") && !words.contains("file") => {
-            let subject = Subject::Container(about.container.clone());
-            refusal::refused("transfer files", &subject, answer)
-        }
-        kind => about.error(kind, words),
     }
 }
 
@@ -265,32 +201,18 @@ impl Op for Push {
     type Output = Progress;
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Progress>, Error> {
-        if self.until.is_none() {
-            self.until = self.order.path.timeout.map(|limit| after(now, limit));
-        }
-        let quiet = Need::Wait {
-            read: false,
-            until: self.until,
-        };
         loop {
             match &mut self.state {
                 State::Begin => {
-                    self.order.path.check()?;
-                    let (sender, report) = report();
-                    let look = self.look.take().ok_or_else(after_the_end)?;
-                    look((self.order.source.clone(), sender));
-                    self.state = State::Looking(report);
+                    self.errand.begin(now)?;
+                    self.state = State::Looking(self.errand.look(self.source.clone())?);
                 }
-                State::Looking(report) => match report.poll(&link.waker()) {
-                    Poll::Ready(kind) => {
-                        let kind = kind?;
-                        self.state = State::Scouting(Box::new(self.scout(kind)), kind);
-                    }
-                    Poll::Pending => {
-                        self.timed_out(now)?;
-                        return Ok(quiet.into());
-                    }
-                },
+                State::Looking(report) => {
+                    let kind = ready!(self.errand.seen(report, now, link))?;
+                    let what = if kind == LocalKind::Directory { "tree" } else { "file" };
+                    let scout = self.errand.scout("push", &[what], now);
+                    self.state = State::Scouting(Box::new(scout), kind);
+                }
                 State::Scouting(scout, kind) => {
                     let (scouted, kind) = (ready!(scout.poll(now, link)), *kind);
                     self.state = self.send(kind, &scouted, now)?;
@@ -318,16 +240,16 @@ impl Op for Push {
                         }
                     }
                     let upload = matches!(via, Via::Upload(_));
-                    if upload && (flow.broken || self.until.is_some_and(|until| now >= until)) {
+                    if upload && (flow.broken || self.errand.is_late(now)) {
                         link.hang_up();
-                        let late = (!flow.broken).then(|| self.about.error(FileErrorKind::TimedOut, ""));
+                        let late = (!flow.broken).then(|| self.errand.timed_out());
                         self.end(late);
                         continue;
                     }
-                    let step = match via.poll(&self.about, now, link) {
+                    let step = match via.poll(&self.errand.about, now, link) {
                         // It may just have begun to take some.
                         Ok(Step::Need(_)) if !asked && flow.reader.is_some() && via.takes(link) => continue,
-                        Ok(Step::Need(need)) if upload => return Ok(need.by(self.until).into()),
+                        Ok(Step::Need(need)) if upload => return Ok(need.by(self.errand.until()).into()),
                         Ok(Step::Need(need)) => return Ok(need.into()),
                         Ok(Step::Done(error)) => error,
                         // An engine that breaks off while it is sent something has said why, or will not.
@@ -342,7 +264,7 @@ impl Op for Push {
                     return match flow.poll(link) {
                         Poll::Ready(Ok(_)) if flow.unsent > END_BYTES => {
                             let message = "the container took less than all of it, and said that this was all";
-                            Err(self.about.error(FileErrorKind::Other, message))
+                            Err(self.errand.about.error(FileErrorKind::Other, message))
                         }
                         Poll::Ready(Ok(progress)) => Ok(Step::Done(progress)),
                         Poll::Ready(Err(error)) => Err(error.into()),
@@ -380,8 +302,8 @@ impl Push {
 impl fmt::Debug for Push {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Push")
-            .field("source", &self.order.source)
-            .field("to", &self.about)
+            .field("source", &self.source)
+            .field("to", &self.errand.about)
             .finish_non_exhaustive()
     }
 }
