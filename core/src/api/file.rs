@@ -12,7 +12,7 @@ use super::stream::ExecStream;
 use crate::driving::{Driving, Reactor};
 use crate::error::Error;
 use crate::files::FilePath;
-use crate::op::files::{About, FileCall, NextBytes, Reading, Settle};
+use crate::op::files::{About, Ending, NextBytes, Reading, Settle};
 use crate::op::live::{Live, Write};
 use crate::runtime::Runtime;
 
@@ -74,8 +74,8 @@ where
     }
 }
 
-/// Makes what puts the file into its place, if there must be so many bytes, and what removes all that was written.
-type Then = Box<dyn FnOnce(Option<u64>) -> [Option<FileCall<()>>; 2] + Send + Sync>;
+/// Makes what puts the file into its place, if it has so many bytes, or only what removes all that was written.
+type End = Box<dyn Fn(Option<u64>) -> Ending + Send + Sync>;
 
 /// A file of a container that is written piece by piece: made by
 /// [`Container::write_file_stream`](crate::Container::write_file_stream).
@@ -83,23 +83,24 @@ type Then = Box<dyn FnOnce(Option<u64>) -> [Option<FileCall<()>>; 2] + Send + Sy
 /// It is in its place only after [`finish`](Self::finish). Dropped before that, what was written is removed, in the
 /// background.
 pub struct FileWriter<R: Runtime> {
+    /// `None` once it is finished.
     held: Option<Held<R>>,
     runtime: R,
     live: Arc<Live>,
     about: About,
     written: AtomicU64,
-    then: Option<Then>,
+    end: End,
 }
 
 impl<R: Runtime> FileWriter<R> {
-    pub(super) fn new(runtime: R, live: &Arc<Live>, about: About, then: Then) -> Self {
+    pub(super) fn new(runtime: R, live: &Arc<Live>, about: About, end: End) -> Self {
         Self {
             held: Some(Held::new(runtime.clone(), live)),
             runtime,
             live: Arc::clone(live),
             about,
             written: AtomicU64::new(0),
-            then: Some(then),
+            end,
         }
     }
 
@@ -123,27 +124,22 @@ impl<R: Runtime> FileWriter<R> {
     /// [`Error::File`], and the others of [`Container::write_file`](crate::Container::write_file).
     pub fn finish(mut self) -> R::Returns<Settle> {
         self.live.close_input();
-        let settle = self.settle(Some(self.written.load(Ordering::Relaxed)));
-        self.runtime.drive(settle)
-    }
-
-    fn settle(&mut self, size: Option<u64>) -> Settle {
-        let [commit, remove] = self.then.take().map_or([None, None], |then| then(size));
-        let then = if size.is_some() {
-            [commit, remove]
-        } else {
-            [remove, None]
-        };
         let keep = self.held.take().map(|held| Box::new(held) as _);
-        Settle::new(&self.live, self.about.clone(), then, size.is_some(), keep)
+        let ending = (self.end)(Some(self.written.load(Ordering::Relaxed)));
+        let settle = Settle::new(&self.live, self.about.clone(), ending, keep);
+        self.runtime.drive(settle)
     }
 }
 
 impl<R: Runtime> Drop for FileWriter<R> {
     fn drop(&mut self) {
-        if self.then.is_some() {
-            self.held = None; // ends it
-            let settle = self.settle(None);
+        let Some(held) = self.held.take() else {
+            return;
+        };
+        drop(held); // ends it
+        // What was never begun has no end to wait for, and has written nothing.
+        if self.live.was_attended() {
+            let settle = Settle::new(&self.live, self.about.clone(), (self.end)(None), None);
             self.runtime.finish(settle);
         }
     }

@@ -90,6 +90,24 @@ pub(super) fn a_dropped_spawn_leaves_no_process<A: Adapter>(bench: &Bench<A>) ->
     drop_at_moments(bench, |sandbox, command| sandbox.spawn(command))
 }
 
+pub(super) fn a_dropped_file_writer_leaves_nothing<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    bench.wait(sandbox.make_dir("/w"))?;
+    for polls in 0..MOST {
+        let call = sandbox.write_file_stream("/w/f");
+        let writer = bench.adapter.wait_for_polls(call, polls).transpose()?;
+        let begun = writer.is_some();
+        drop(writer);
+        cleaned_up()?;
+        let left = bench.wait(sandbox.list_files("/w"))?;
+        same(&format!("files left after {polls} polls"), left, Vec::new())?;
+        if begun {
+            return Ok(bench.wait(sandbox.shutdown())?);
+        }
+    }
+    Err(format!("it did not begin in {MOST} polls").into())
+}
+
 /// The processes that have this word in their command line, but not the one that looks.
 fn processes<A: Adapter>(
     bench: &Bench<A>,

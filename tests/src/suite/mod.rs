@@ -154,6 +154,7 @@ cases! {
         endings::processes_end_before_a_restart,
         endings::processes_do_not_wait_for_the_grace,
         dropped::a_dropped_spawn_leaves_no_process,
+        dropped::a_dropped_file_writer_leaves_nothing,
         clients::a_sleeping_reader_keeps_memory_flat,
         callbacks::callbacks_are_told_all,
         callbacks::callbacks_come_at_any_time,

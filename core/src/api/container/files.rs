@@ -10,7 +10,7 @@ use super::Container;
 use crate::command::Command;
 use crate::error::Error;
 use crate::files::{FileEntry, FilePath, FileStat, Packing, Unpacking, escaped, read_list, read_stat};
-use crate::op::files::{About, Errand, FileCall, Looked, Packed, Pull, Push, Question, Unpacked, command};
+use crate::op::files::{About, Ending, Errand, FileCall, Looked, Packed, Pull, Push, Question, Unpacked, command};
 use crate::op::live::{Callbacks, Live, Queue, Sink, Start};
 use crate::runtime::Runtime;
 
@@ -118,37 +118,34 @@ impl<R: Runtime> Container<R> {
         let temporary = self.random();
         let spool = command("write", &path, &[&mode(&path), "", &temporary, "spool"]).keep_stdin_open();
         let sink = Sink::gather(Some(4096));
-        let then = {
+        let end = {
             let (target, place) = (self.engine.target().clone(), self.place());
-            let (path, ids) = (path.clone(), self.ids());
+            let (path, beside) = (path.clone(), beside(&path, &temporary));
+            let ids = self.ids();
             move |size: Option<u64>| {
-                let [id, mark, other_id, other_mark] = ids;
-                let question = |path, id, mark| Question {
-                    target: &target,
-                    place: place.clone(),
-                    path,
-                    id,
-                    mark,
+                let call = |path, [id, mark]: [&String; 2], what, more: &[&str]| {
+                    let question = Question {
+                        target: &target,
+                        place: place.clone(),
+                        path,
+                        id: id.clone(),
+                        mark: mark.clone(),
+                    };
+                    FileCall::new(question, what, more, None, nothing)
                 };
-                let commit = size.map(|size| {
-                    let size = size.to_string();
-                    let more = [&mode(&path), size.as_str(), &temporary, "commit"];
-                    FileCall::new(question(&path, id, mark), "write", &more, None, nothing)
-                });
-                let temporary = beside(&path, &temporary);
-                let remove = FileCall::new(
-                    question(&temporary, other_id, other_mark),
-                    "remove",
-                    &["-f"],
-                    None,
-                    nothing,
-                );
-                [commit, Some(remove)]
+                let [id, mark, other_id, other_mark] = &ids;
+                Ending {
+                    commit: size.map(|size| {
+                        let more = [&mode(&path), &size.to_string(), &temporary, "commit"];
+                        call(&path, [id, mark], "write", &more)
+                    }),
+                    remove: call(&beside, [other_id, other_mark], "remove", &["-f"]),
+                }
             }
         };
         let check = path.check();
         self.begin_file(check, spool, sink, |runtime, live| {
-            FileWriter::new(runtime, live, about, Box::new(then))
+            FileWriter::new(runtime, live, about, Box::new(end))
         })
     }
 

@@ -20,5 +20,5 @@ pub use pull::Pull;
 pub(crate) use pull::Unpacked;
 pub(crate) use push::Packed;
 pub use push::Push;
-pub(crate) use stream::Reading;
+pub(crate) use stream::{Ending, Reading};
 pub use stream::{NextBytes, Settle};

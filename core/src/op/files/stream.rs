@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! reading:  cat ──► NextBytes ──► … ──► None | Err, once
-//! writing:  Write ──► … ──► Settle: the end of the input ──► the end of what wrote it beside its place ──► moved | removed
+//! writing:  Write ──► … ──► Settle: the end of the input ──► the end of what wrote it beside its place ──► put there | removed
 //! ```
 
 use std::any::Any;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::files::FileErrorKind;
 use crate::link::Link;
 use crate::op::live::{Live, Reader, Seat, over::quietly};
-use crate::op::{Op, Step};
+use crate::op::{Op, Step, after_the_end};
 use crate::result::ExecSummary;
 use crate::stream::Channel;
 
@@ -104,38 +104,33 @@ impl Op for NextBytes {
     }
 }
 
+/// What becomes of what was written beside its place.
+pub(crate) struct Ending {
+    /// Puts it there, if all of it came. `None`: it is not wanted any more.
+    pub(crate) commit: Option<FileCall<()>>,
+    /// Removes it otherwise.
+    pub(crate) remove: FileCall<()>,
+}
+
 /// Waits until everything that was written is beside its place, and then puts it there, or removes it.
 pub struct Settle {
     seat: Seat,
     about: About,
-    then: Option<FileCall<()>>,
-    /// What is done instead, if it was not all written.
-    undo: Option<FileCall<()>>,
-    failure: Option<Error>,
-    /// What must not be dropped before that: it would end the program.
+    ending: Ending,
+    /// What must not be dropped before all is written: it would end the program.
     keep: Option<Box<dyn Any + Send>>,
-    /// Whether it is to be in its place: what went wrong is told only then.
-    commits: bool,
-    written: bool,
+    /// Whether all of it was written, once nothing writes any more.
+    written: Option<Result<(), Error>>,
 }
 
 impl Settle {
-    pub(crate) fn new(
-        live: &Arc<Live>,
-        about: About,
-        [then, undo]: [Option<FileCall<()>>; 2],
-        commits: bool,
-        keep: Option<Box<dyn Any + Send>>,
-    ) -> Self {
+    pub(crate) fn new(live: &Arc<Live>, about: About, ending: Ending, keep: Option<Box<dyn Any + Send>>) -> Self {
         Self {
             seat: live.seat(),
             about,
-            then,
-            undo,
-            failure: None,
+            ending,
             keep,
-            commits,
-            written: false,
+            written: None,
         }
     }
 
@@ -145,39 +140,39 @@ impl Settle {
         self.about
             .outcome(summary.exit_code, summary.timed_out, &words.to_bytes())
     }
+
+    /// What is done last, once nothing writes any more.
+    fn last(&mut self) -> Option<&mut FileCall<()>> {
+        let written = self.written.as_ref()?;
+        let commit = self.ending.commit.as_mut().filter(|_| written.is_ok());
+        Some(commit.unwrap_or(&mut self.ending.remove))
+    }
 }
 
 impl Op for Settle {
     type Output = ();
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
-        if !self.written {
+        if self.written.is_none() {
             let Some(outcome) = self.seat.outcome(&link.waker()) else {
                 return Ok(quietly(None));
             };
-            let checked = self.check(outcome);
-            if let Err(error) = checked
-                && self.commits
-            {
-                self.then = self.undo.take();
-                self.failure = Some(error);
-            }
-            self.written = true;
+            self.written = Some(self.check(outcome));
             self.keep = None;
         }
-        if let Some(then) = &mut self.then {
-            match (then.poll(now, link), &self.failure) {
-                (Ok(Step::Need(need)), _) => return Ok(need.into()),
-                (Err(error), None) => return Err(error),
-                // What went wrong first is told.
-                (Ok(Step::Done(())) | Err(_), _) => {}
-            }
+        let last = self.last().ok_or_else(after_the_end)?.poll(now, link);
+        if let Ok(Step::Need(need)) = last {
+            return Ok(need.into());
         }
-        self.failure.take().map_or(Ok(Step::Done(())), Err)
+        match self.written.take() {
+            // What went wrong first is told.
+            Some(Err(error)) if self.ending.commit.is_some() => Err(error),
+            _ => last,
+        }
     }
 
     fn abandon(&mut self) -> bool {
-        self.written && self.then.as_mut().is_some_and(FileCall::abandon)
+        self.last().is_some_and(FileCall::abandon)
     }
 }
 

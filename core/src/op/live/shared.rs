@@ -349,6 +349,11 @@ impl Live {
         self.lock().attended = true;
     }
 
+    /// Whether there ever was a pump. Without one it has no end.
+    pub(crate) fn was_attended(&self) -> bool {
+        self.lock().attended
+    }
+
     /// Whether there is anything that would go on without its holder.
     pub(crate) fn runs(&self) -> bool {
         let state = self.lock();
