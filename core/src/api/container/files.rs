@@ -88,8 +88,7 @@ impl<R: Runtime> Container<R> {
         let path = path.into();
         let about = self.about(&path);
         let sink = Sink::Queue(Queue::new(None));
-        let check = path.check();
-        self.begin_file(check, command("read", &path, &[]), sink, |runtime, live| {
+        self.begin_file(&path, command("read", &path, &[]), sink, |runtime, live| {
             FileReader::new(runtime, live, about)
         })
     }
@@ -143,28 +142,25 @@ impl<R: Runtime> Container<R> {
                 }
             }
         };
-        let check = path.check();
-        self.begin_file(check, spool, sink, |runtime, live| {
+        self.begin_file(&path, spool, sink, |runtime, live| {
             FileWriter::new(runtime, live, about, Box::new(end))
         })
     }
 
     fn begin_file<T: Send + Unpin + 'static>(
         &self,
-        check: Result<(), Error>,
+        path: &FilePath,
         command: Command,
         sink: Sink,
         handle: impl FnOnce(R, &Arc<Live>) -> T,
     ) -> R::Returns<Start<T>> {
-        // A path that cannot be has no command: it is refused where commands are.
-        let command = if check.is_ok() {
-            command
-        } else {
-            Command::argv(Vec::<String>::new())
+        let runtime = self.engine.runtime();
+        let nobody = {
+            let runtime = runtime.clone();
+            Arc::new(Callbacks::new(move |job| runtime.offload(job)))
         };
-        let runtime = self.engine.runtime().clone();
-        let nobody = Arc::new(Callbacks::new(move |job| runtime.offload(job)));
-        self.begin_telling(nobody, command, sink, handle)
+        let start = self.start_telling(nobody, command, sink, handle);
+        runtime.drive(start.refusing(path.check()))
     }
 
     fn about(&self, path: &FilePath) -> About {
