@@ -175,8 +175,8 @@ impl Command {
     }
 
     /// How long the command may run, from its start. After that its whole process tree is killed, also what it put into
-    /// the background, and the result has [`timed_out`](crate::ExecResult::timed_out) and the output so far. No limit by
-    /// default.
+    /// the background, and the result has [`timed_out`](crate::ExecResult::timed_out) and the output so far. By
+    /// default that of its [container](crate::ContainerSpec::default_timeout), if it has one. [`Duration::MAX`] is no limit.
     ///
     /// The tree is found by the environment variable `POCKET_DOCK_EXEC`, which every descendant inherits, and by parents,
     /// sessions and process groups. A process that cleans its environment, outlives its parent and begins a session of its
@@ -192,7 +192,7 @@ impl Command {
     /// How many bytes of each of standard output and standard error are kept: the first half and the last half of
     /// them; the rest is read and counted. [`DEFAULT_OUTPUT_LIMIT`] by default for what is gathered. A stream passes
     /// everything unless this is set; then it passes the first half at once, and the last half when the command has
-    /// ended.
+    /// ended. The container's [own](crate::ContainerSpec::default_output_limit), if it has one, takes the place of both defaults.
     #[must_use]
     pub fn output_limit(mut self, bytes: u64) -> Self {
         self.output_limit = OutputLimit::Bytes(bytes);

@@ -230,6 +230,16 @@ pub enum ContainerError {
         /// The engine's own message.
         message: String,
     },
+    /// The engine's storage cannot limit what a container writes.
+    #[error(
+        "the engine's storage cannot limit a container to {bytes} bytes of disk: leave the limit out, use `ContainerSpec::read_only_root` and a tmpfs of that size, or give the engine storage with quotas (overlay on XFS with pquota). The engine said: {message}"
+    )]
+    NoDiskLimit {
+        /// The limit as it was asked for.
+        bytes: u64,
+        /// The engine's own message.
+        message: String,
+    },
     /// This program ended the container, or its main process, in the middle of a stream or a process.
     #[error(
         "container {name} was ended by this program, by a shutdown, a stop, a restart or a drop, and its commands with it: wait for them first"

@@ -5,6 +5,7 @@
 //! drive calls by hand, or on a runtime that has no adapter crate, see the [`guide`].
 
 mod api;
+mod applied;
 pub mod archive;
 pub mod buffer;
 mod command;
@@ -37,6 +38,7 @@ pub use api::{
     BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, FileReader, FileWriter,
     Options, Process, Session, SessionOptions, Stdin, StreamChunk,
 };
+pub use applied::{Applied, AppliedMount, Difference};
 /// Bytes that are shared and not copied: `&[u8]` in every other respect.
 pub use bytes::Bytes;
 
@@ -63,5 +65,7 @@ pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};
 pub use runtime::{Host, Owner, Runtime, Service};
 pub use signal::Signal;
-pub use spec::{ContainerSpec, Network};
+pub use spec::{
+    BoundPort, ContainerSpec, Device, Network, Port, PortProtocol, Seccomp, Size, SizeError, Tmpfs, Volume,
+};
 pub use stream::{Channel, Frame, Line, LineEnd, Lines, TextDecoder};

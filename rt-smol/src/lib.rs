@@ -33,12 +33,13 @@ pub use pocket_dock_core as core;
 pub use pocket_dock_core::archive::FileTime;
 pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
-    BufferSnapshot, BuiltImage, Bytes, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
-    DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Endpoint, EngineKind, Error, ExecError, ExecResult,
-    ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary,
-    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, OnStuck, Options, Origin, Output,
-    ProcessInfo, ProtocolError, RingBuffer, RunningProcess, SessionOptions, SharedRingBuffer, ShellState, Signal,
-    SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder, Turn, TurnResult, archive, files,
+    Applied, AppliedMount, BoundPort, BufferSnapshot, BuiltImage, Bytes, Channel, CloseReason, Command, ContainerError,
+    ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Device, Difference,
+    Endpoint, EngineKind, Error, ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind,
+    FilePath, FileStat, Frame, ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines,
+    LocalError, Network, OnStuck, Options, Origin, Output, Port, PortProtocol, ProcessInfo, ProtocolError, RingBuffer,
+    RunningProcess, Seccomp, SessionOptions, SharedRingBuffer, ShellState, Signal, Size, SizeError, SocketError,
+    StreamChunk, StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume, archive, files,
 };
 
 use std::sync::Arc;

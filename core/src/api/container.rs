@@ -17,8 +17,9 @@ use crate::op::unpaused::Unpaused;
 use crate::op::{Ask, Created, Op, Pause, Place, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 use crate::runtime::Runtime;
 use crate::signal::Signal;
-use crate::spec::ContainerSpec;
+use crate::spec::{ContainerSpec, Defaults};
 
+mod applied;
 mod beside;
 mod files;
 
@@ -38,6 +39,8 @@ pub struct Container<R: Runtime> {
     grace: Duration,
     auto_remove: bool,
     own_main: bool,
+    /// What it was made of, if it was made here.
+    spec: Option<Arc<ContainerSpec>>,
     /// It has ended, or is being ended; a failure to do so takes it back.
     ended: Arc<AtomicBool>,
     beside: Arc<Beside>,
@@ -48,12 +51,13 @@ pub struct Container<R: Runtime> {
 const OWN_GRACE: Duration = Duration::from_secs(1);
 
 /// How a container is to end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct End {
     pub(super) grace: Duration,
     pub(super) auto_remove: bool,
     /// Whether the main process is ours, and not one of the user's.
     pub(super) own_main: bool,
+    pub(super) spec: Option<Arc<ContainerSpec>>,
 }
 
 impl End {
@@ -68,6 +72,7 @@ impl End {
             grace,
             auto_remove: spec.auto_remove,
             own_main,
+            spec: Some(Arc::new(spec.clone())),
         }
     }
 }
@@ -104,6 +109,7 @@ impl<R: Runtime> Container<R> {
             grace: end.grace,
             auto_remove: end.auto_remove,
             own_main: end.own_main,
+            spec: end.spec,
             ended: Arc::default(),
         }
     }
@@ -170,8 +176,14 @@ impl<R: Runtime> Container<R> {
     /// container is not running, paused or gone; [`Error::Misuse`] for a command that cannot be.
     pub fn run(&self, command: impl Into<Command>) -> R::Returns<Run> {
         let (id, mark) = (self.random(), self.random());
-        let run = Run::new(self.engine.target(), self.place(), command.into(), id, mark);
+        let command = self.defaults().fill(command.into());
+        let run = Run::new(self.engine.target(), self.place(), command, id, mark);
         self.engine.runtime().drive(run)
+    }
+
+    /// What commands have that do not say otherwise.
+    fn defaults(&self) -> Defaults {
+        self.spec.as_deref().map(ContainerSpec::defaults).unwrap_or_default()
     }
 
     /// 128 random bits, as hex digits.

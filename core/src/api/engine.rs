@@ -198,7 +198,7 @@ impl<R: Runtime> Engine<R> {
     /// ```no_run
     /// # use pocket_dock_blocking::{ContainerSpec, Engine, Error};
     /// # fn example(engine: &Engine) -> Result<(), Error> {
-    /// let spec = ContainerSpec::new("pocket-dock/minimal").memory(256 << 20).pids(64);
+    /// let spec = ContainerSpec::new("pocket-dock/minimal").memory("256m").pids(64);
     /// let sandbox = engine.create(spec)?;
     /// sandbox.shutdown()?;
     /// # Ok(())
@@ -207,7 +207,8 @@ impl<R: Runtime> Engine<R> {
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`crate::ContainerError::NameInUse`], [`crate::ContainerError::BadMemory`],
-    /// [`crate::ContainerError::NoNetwork`], [`crate::ContainerError::NoUser`], [`crate::ContainerError::StartFailed`];
+    /// [`crate::ContainerError::NoDiskLimit`], [`crate::ContainerError::NoNetwork`], [`crate::ContainerError::NoUser`],
+    /// [`crate::ContainerError::StartFailed`];
     /// [`Error::Misuse`] for a spec that cannot be. After an error nothing is left on the engine: where it did not answer in time, or the connection
     /// broke, the container is looked for up to 10 s more.
     ///
@@ -426,7 +427,11 @@ impl<R: Runtime> Op for Creating<R> {
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Container<R>>, Error> {
         let created = crate::op::ready!(self.create.poll(now, link));
         self.engine.0.swept.store(true, Ordering::Relaxed);
-        Ok(Step::Done(Container::new(self.engine.clone(), created, self.end)))
+        Ok(Step::Done(Container::new(
+            self.engine.clone(),
+            created,
+            self.end.clone(),
+        )))
     }
 
     fn abandon(&mut self) -> bool {

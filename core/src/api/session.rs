@@ -14,6 +14,7 @@ use crate::op::session::{Closing, Interrupt, OnStuck, Pending, SendAndWait, Shel
 use crate::op::{Place, live};
 use crate::runtime::Runtime;
 use crate::session::Files;
+use crate::spec::Defaults;
 use crate::stream::Channel;
 
 /// How a session is to be.
@@ -108,6 +109,11 @@ impl SessionOptions {
     #[must_use]
     pub fn buffer_size(mut self, bytes: usize) -> Self {
         self.command = self.command.buffer_size(bytes);
+        self
+    }
+
+    pub(super) fn with(mut self, defaults: Defaults) -> Self {
+        self.command = defaults.fill(self.command);
         self
     }
 }

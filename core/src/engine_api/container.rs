@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::path;
+use super::host_config::HostConfig;
+use super::{EngineKind, path};
 use crate::error::Error;
 use crate::http::{Path, Request};
 use crate::protocol_error::ProtocolError;
 use crate::signal::Signal;
-use crate::spec::{ContainerSpec, LABELS, Network};
+use crate::spec::{ContainerSpec, LABELS};
 
 /// The main process of a container without one of its own: it ends when its standard input does, or at once when told
 /// to, and reaps what is left over by others.
@@ -44,7 +45,11 @@ struct Create<'a> {
     working_dir: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<&'a str>,
     labels: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    exposed_ports: BTreeMap<String, Empty>,
     open_stdin: bool,
     stdin_once: bool,
     attach_stdin: bool,
@@ -54,20 +59,10 @@ struct Create<'a> {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct HostConfig<'a> {
-    auto_remove: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network_mode: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    memory_swap: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pids_limit: Option<u64>,
-}
+struct Empty {}
 
-pub(crate) fn create(name: &str, spec: &ContainerSpec, marks: &Marks) -> Result<Request, Error> {
+/// The request, of a spec that was checked.
+pub(crate) fn create(kind: EngineKind, name: &str, spec: &ContainerSpec, marks: &Marks) -> Result<Request, Error> {
     let mut labels: BTreeMap<&str, &str> = spec.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     debug_assert!(labels.keys().all(|name| !name.starts_with(LABELS)));
     labels.insert(MANAGED, "true");
@@ -90,22 +85,14 @@ pub(crate) fn create(name: &str, spec: &ContainerSpec, marks: &Marks) -> Result<
         env: spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         working_dir: spec.workdir.as_deref(),
         user: spec.user.as_deref(),
+        hostname: spec.hostname.as_deref(),
         labels,
+        exposed_ports: spec.ports.iter().map(|port| (port.key(), Empty {})).collect(),
         open_stdin: true,
         stdin_once: true,
         attach_stdin: true,
         stop_timeout: 0,
-        host_config: HostConfig {
-            auto_remove: spec.auto_remove,
-            network_mode: match &spec.network {
-                Network::None => Some("none"),
-                Network::Default => None,
-                Network::Named(name) => Some(name),
-            },
-            memory: spec.memory,
-            memory_swap: spec.memory,
-            pids_limit: spec.pids,
-        },
+        host_config: HostConfig::new(kind, spec)?,
     };
     sendable(Request::post(Path::new("/containers/create").query("name", name)).json(&body))
 }
@@ -206,6 +193,9 @@ pub(crate) fn list_managed() -> Request {
 pub(crate) struct Listed {
     #[serde(rename = "Id")]
     pub(crate) id: String,
+    /// The id of its image.
+    #[serde(rename = "ImageID", default)]
+    pub(crate) image_id: Option<String>,
     /// With a slash before each.
     #[serde(rename = "Names", default)]
     names: Option<Vec<String>>,
@@ -214,7 +204,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// Whether its labels are its own, and not those of an image.
+    /// Whether its labels say that it is ours. They may be those of its image still: see `op::inherited`.
     pub(crate) fn is_ours(&self) -> bool {
         let names = self.names.as_deref().unwrap_or_default();
         let named = |name: &str| names.iter().any(|one| one.trim_start_matches('/') == name);

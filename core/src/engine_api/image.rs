@@ -2,11 +2,25 @@
 
 use serde::Deserialize;
 
+use super::container::Config;
+use super::path;
 use crate::error::Error;
 use crate::http::{Path, Request};
 
 pub(crate) fn list() -> Request {
     Request::get(Path::new("/images/json"))
+}
+
+/// By its id.
+pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
+    Ok(Request::get(path("/images", id, "/json")?))
+}
+
+/// An inspected image, as far as we look.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Inspected {
+    pub(crate) config: Option<Config>,
 }
 
 /// The body is a tar with a Dockerfile in it. A base image that is missing is pulled by the engine, if it can.

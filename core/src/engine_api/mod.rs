@@ -16,9 +16,11 @@ use crate::protocol_error::ProtocolError;
 pub(crate) mod archive;
 pub(crate) mod container;
 pub(crate) mod exec;
+pub(crate) mod host_config;
 pub(crate) mod image;
 pub(crate) mod progress;
 pub(crate) mod refusal;
+pub(crate) mod settings;
 pub(crate) mod system;
 
 /// Which engine it is.

@@ -32,6 +32,7 @@ pub(crate) enum Subject {
         name: String,
         image: String,
         memory: Option<u64>,
+        disk: Option<u64>,
         network: Option<String>,
     },
     /// A command, run as a user, in a container.
@@ -90,6 +91,7 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
             name,
             image,
             memory,
+            disk,
             network,
         } => {
             if lower.contains("already in use") && matches!(status, 409 | 500) {
@@ -108,6 +110,8 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
                 error.into()
             } else if let (Some(bytes), true) = (*memory, lower.contains("memory limit")) {
                 ContainerError::BadMemory { bytes, message }.into()
+            } else if let (Some(bytes), true) = (*disk, is_about_disk(&lower)) {
+                ContainerError::NoDiskLimit { bytes, message }.into()
             } else {
                 return None;
             }
@@ -130,6 +134,12 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
         }
     };
     Some(error)
+}
+
+/// Whether these words, lower case, say that the storage cannot limit what a container writes.
+fn is_about_disk(lower: &str) -> bool {
+    let words = ["storage-opt", "storage opt", "storage driver", "quota"];
+    words.iter().any(|word| lower.contains(word)) && !lower.contains("cpu")
 }
 
 /// The error, if these words say that a network is missing.
@@ -291,6 +301,7 @@ mod tests {
             name: "n".into(),
             image: "i".into(),
             memory: None,
+            disk: None,
             network: Some("nosuch".into()),
         };
         for (status, words) in [

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::Call;
+use super::inherited::Inherited;
 use super::remove::Remove;
 use super::{Need, Op, Slot, Step, after, ready};
 use crate::engine_api::container::{self, Marks};
@@ -60,12 +61,20 @@ enum State {
     Begin,
     List(Call),
     /// Those left, the one at hand, and when to leave them all.
-    Sweep(Vec<String>, Option<Box<Remove>>, Instant),
+    Sweep(Vec<container::Listed>, Option<Sweeping>, Instant),
     Create(Call),
     Attach(Call),
     Keep,
     Start(Call),
     Undo(Box<Remove>, Option<Error>),
+}
+
+/// What is done with one that looks like an orphan.
+#[derive(Debug)]
+enum Sweeping {
+    /// Its id, until it is known that it is ours.
+    Ask(String, Box<Inherited>),
+    Remove(Box<Remove>),
 }
 
 impl Create {
@@ -91,7 +100,7 @@ impl Create {
     }
 
     fn create(&self) -> Result<State, Error> {
-        let request = container::create(&self.name, &self.spec, &self.marks)?;
+        let request = container::create(self.target.kind(), &self.name, &self.spec, &self.marks)?;
         Ok(State::Create(Call::new("create container", &self.target, &request)))
     }
 
@@ -99,7 +108,8 @@ impl Create {
         Subject::NewContainer {
             name: self.name.clone(),
             image: self.spec.image.clone(),
-            memory: self.spec.memory,
+            memory: self.spec.memory_bytes(),
+            disk: self.spec.disk_bytes(),
             network: self.network(),
         }
     }
@@ -137,13 +147,20 @@ impl Create {
             let user = user.clone();
             return ContainerError::NoUser { user, message }.into();
         }
-        match self.spec.memory {
+        match self.spec.memory_bytes() {
             Some(bytes) if lower.contains("memory limit") => ContainerError::BadMemory { bytes, message }.into(),
             _ => ContainerError::StartFailed { name, message }.into(),
         }
     }
 
-    fn orphans(&self, answer: &Answer) -> Vec<String> {
+    fn sweep(&self, orphan: &container::Listed) -> Option<Sweeping> {
+        let image = orphan.image_id.as_deref()?;
+        let instance = orphan.label(container::INSTANCE).unwrap_or_default();
+        let ask = Inherited::new(&self.target, image, instance).ok()?;
+        Some(Sweeping::Ask(orphan.id.clone(), Box::new(ask)))
+    }
+
+    fn orphans(&self, answer: &Answer) -> Vec<container::Listed> {
         let Some(host) = &self.host else { return Vec::new() };
         let Ok(listed) = json::<Vec<container::Listed>>("list containers", &answer.body) else {
             return Vec::new();
@@ -152,7 +169,7 @@ impl Create {
             let owner = one.label(container::OWNER).and_then(|text| text.parse::<Owner>().ok());
             one.is_ours() && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
         };
-        listed.into_iter().filter(dead).map(|one| one.id).collect()
+        listed.into_iter().filter(dead).collect()
     }
 
     fn step(&mut self, now: Instant, link: &mut Link) -> Result<Step<Created>, Error> {
@@ -182,31 +199,46 @@ impl Create {
                     link.hang_up();
                     self.create()?
                 }
-                State::Sweep(ids, current, until) => match current {
-                    Some(remove) => {
-                        // One that cannot be removed is no reason not to make another.
-                        match remove.poll(now, link) {
-                            Ok(Step::Need(Need::Dial { at, until: limit })) => {
-                                let until = limit.min(*until);
-                                return Ok(Need::Dial { at, until }.into());
-                            }
-                            Ok(Step::Need(need)) => return Ok(need.by(Some(*until)).into()),
-                            Ok(Step::Done(())) => {}
-                            Err(error) => {
-                                tracing::warn!(%error, "an orphan could not be removed");
-                                link.hang_up();
-                            }
+                State::Sweep(left, current, until) => {
+                    let step = match current {
+                        Some(Sweeping::Ask(id, ask)) => ask.poll(now, link).map(|step| match step {
+                            Step::Done(true) => Step::Done(None),
+                            Step::Done(false) => Step::Done(Some(id.clone())),
+                            Step::Need(need) => Step::Need(need),
+                        }),
+                        Some(Sweeping::Remove(remove)) => remove.poll(now, link).map(|step| match step {
+                            Step::Done(()) => Step::Done(None),
+                            Step::Need(need) => Step::Need(need),
+                        }),
+                        None => Ok(Step::Done(None)),
+                    };
+                    let ours = match step {
+                        Ok(Step::Need(Need::Dial { at, until: limit })) => {
+                            let until = limit.min(*until);
+                            return Ok(Need::Dial { at, until }.into());
                         }
-                        State::Sweep(std::mem::take(ids), None, *until)
-                    }
-                    None => match ids.pop() {
+                        Ok(Step::Need(need)) => return Ok(need.by(Some(*until)).into()),
+                        Ok(Step::Done(ours)) => ours,
+                        // One that cannot be removed is no reason not to make another.
+                        Err(error) => {
+                            tracing::warn!(%error, "an orphan could not be removed");
+                            link.hang_up();
+                            None
+                        }
+                    };
+                    let (mut left, until) = (std::mem::take(left), *until);
+                    let next = match ours {
                         Some(id) => {
                             let remove = Remove::new(&self.target, &id).within(SWEEP_LIMITS[1]);
-                            State::Sweep(std::mem::take(ids), Some(Box::new(remove)), *until)
+                            Some(Some(Sweeping::Remove(Box::new(remove))))
                         }
+                        None => left.pop().map(|one| self.sweep(&one)),
+                    };
+                    match next {
+                        Some(next) => State::Sweep(left, next, until),
                         None => self.create()?,
-                    },
-                },
+                    }
+                }
                 State::Create(call) => {
                     let answer = match call.poll(now, link) {
                         Ok(Step::Done(answer)) => answer,

@@ -30,6 +30,7 @@ pub(crate) mod connect;
 pub(crate) mod create;
 pub(crate) mod exec;
 pub(crate) mod files;
+pub(crate) mod inherited;
 pub(crate) mod kill_process;
 pub(crate) mod kill_tree;
 pub(crate) mod live;

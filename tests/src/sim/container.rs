@@ -123,7 +123,7 @@ impl Container {
 
     pub(super) fn listed(&self) -> Value {
         json!({
-            "Id": self.id, "Names": [format!("/{}", self.name)], "Image": self.image, "Labels": self.labels,
+            "Id": self.id, "Names": [format!("/{}", self.name)], "Image": self.image, "ImageID": self.image, "Labels": self.labels,
             "State": self.status(),
         })
     }

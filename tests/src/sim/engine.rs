@@ -19,6 +19,8 @@ pub(super) struct Engine {
     pub(super) execs: Vec<Exec>,
     /// Names, and whether there is a shell.
     pub(super) images: Vec<(String, bool)>,
+    /// The labels of images that have any.
+    pub(super) image_labels: BTreeMap<String, Vec<(String, String)>>,
     pub(super) commands: BTreeMap<String, Behaviour>,
     pub(super) replies: Vec<(Matcher, Reply)>,
     pub(super) requests: Vec<Request>,
@@ -43,6 +45,7 @@ impl Engine {
             containers: Vec::new(),
             execs: Vec::new(),
             images: vec![("busybox".to_owned(), true), ("distroless".to_owned(), false)],
+            image_labels: BTreeMap::new(),
             commands: BTreeMap::new(),
             replies: Vec::new(),
             requests: Vec::new(),

@@ -184,12 +184,25 @@ impl Sim {
 
     /// Somebody else makes a container, with these labels, and starts it.
     pub fn add(&self, name: &str, labels: &[(&str, &str)]) {
+        self.add_of("busybox", name, labels);
+    }
+
+    /// Somebody else makes a container of an image that has these labels, and starts it.
+    pub fn add_of_labelled(&self, image: &str, name: &str, labels: &[(&str, &str)]) {
+        let own = labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        locked(&self.0).image_labels.insert(image.to_owned(), own.collect());
+        self.add_of(image, name, labels);
+    }
+
+    fn add_of(&self, image: &str, name: &str, labels: &[(&str, &str)]) {
         let mut engine = locked(&self.0);
         let labels: serde_json::Map<String, serde_json::Value> = labels
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).into()))
             .collect();
-        let body = serde_json::json!({ "Image": "busybox", "Cmd": ["sleep"], "Labels": labels });
+        let body = serde_json::json!({ "Image": image, "Cmd": ["sleep"], "Labels": labels });
         let id = engine.new_id();
         let mut container = container::Container::new(id, name.to_owned(), &body);
         container.state = container::State::Running;

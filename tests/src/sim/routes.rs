@@ -37,6 +37,7 @@ impl Engine {
                 &json!({ "Version": "0", "ApiVersion": "1.51", "MinAPIVersion": "1.24", "Os": "linux" }),
             )),
             ("GET", ["images", "json"]) => Answer(self.images()),
+            ("GET", ["images", id, "json"]) => Answer(self.image(id)),
             ("POST", ["containers", "create"]) => Answer(self.create(request, &body)),
             ("GET", ["containers", "json"]) => {
                 let listed: Vec<Value> = self.containers.iter().map(Container::listed).collect();
@@ -62,6 +63,17 @@ impl Engine {
         };
         self.writer
             .json(200, &Value::Array(self.images.iter().enumerate().map(image).collect()))
+    }
+
+    /// By the id that containers of it have: its name. Its labels are those of what it was made of.
+    fn image(&self, name: &str) -> Vec<u8> {
+        let labels: &[(String, String)] = self.image_labels.get(name).map_or(&[], Vec::as_slice);
+        let labels: serde_json::Map<String, Value> = labels
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect();
+        self.writer
+            .json(200, &json!({ "Id": name, "Config": { "Labels": labels } }))
     }
 
     fn create(&mut self, request: &Request, body: &Value) -> Vec<u8> {

@@ -11,7 +11,10 @@ mod executors;
 mod faults;
 mod files;
 mod hostile_files;
+mod hostile_specs;
 mod killing;
+mod options;
+mod presets;
 mod processes;
 mod reading;
 mod session_ends;
@@ -262,6 +265,22 @@ cases! {
         transfers::what_is_sent_belongs_to_the_user,
         transfers::transfers_have_their_errors,
         transfers::dropped_transfers_leave_nothing,
+        options::limits_hold_inside,
+        options::half_a_processor_is_half_a_processor,
+        options::a_hog_is_killed,
+        options::a_disk_limit_holds_or_is_refused,
+        options::what_is_mounted_is_as_asked,
+        options::devices_are_given,
+        options::ports_are_bound_and_told,
+        options::rights_are_taken_and_given,
+        options::a_profile_of_ones_own,
+        options::commands_have_their_containers_limits,
+        presets::what_is_not_trusted_can_do_little,
+        presets::what_is_not_trusted_works,
+        presets::a_fork_bomb_stays_at_home,
+        presets::presets_can_be_changed,
+        hostile_specs::hostile_text_is_text,
+        hostile_specs::labels_of_an_image_are_not_ours,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

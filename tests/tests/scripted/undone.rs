@@ -176,12 +176,16 @@ fn orphans_are_swept_and_others_are_not() {
             ("pocket-dock.managed", "true"),
             ("pocket-dock.owner", owner.as_str()),
             ("pocket-dock.name", "pd-dead"),
+            ("pocket-dock.instance", "0123"),
         ];
         sim.add("pd-dead", &labels);
         // Of an image that was made of the first.
-        sim.add("production", &labels);
+        sim.add_of_labelled("snapshot", "production", &labels);
+        // And, by chance or not, of the same name as what its image was made of.
+        let of_image = [labels[0], labels[1], ("pocket-dock.name", "web"), labels[3]];
+        sim.add_of_labelled("hostile", "web", &of_image);
         drop(engine.create(ContainerSpec::new("busybox")).unwrap());
-        assert_eq!(sim.containers(), ["production"], "{kind}");
+        assert_eq!(sim.containers(), ["production", "web"], "{kind}");
 
         // One that cannot be removed does not hold up the first creation for long.
         sim.remove_all();

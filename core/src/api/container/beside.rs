@@ -33,7 +33,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// Those of [`run`](Self::run) for a command that could not be started. What goes wrong later is told by the stream.
     pub fn stream(&self, command: impl Into<Command>) -> R::Returns<Start<ExecStream<R>>> {
-        let command = command.into();
+        let command = self.defaults().fill(command.into());
         let sink = Sink::Queue(Queue::new(command.output_limit.passed()));
         self.begin(command, sink, ExecStream::new)
     }
@@ -55,7 +55,7 @@ impl<R: Runtime> Container<R> {
     /// Those of [`run`](Self::run) for a command that could not be started. What goes wrong later is told by
     /// [`Process::wait`].
     pub fn spawn(&self, command: impl Into<Command>) -> R::Returns<Start<Process<R>>> {
-        let command = command.into();
+        let command = self.defaults().fill(command.into());
         let buffer = SharedRingBuffer::new(command.buffer_size);
         let sink = Sink::Ring(buffer.clone());
         self.begin(command, sink, |runtime, live| Process::new(runtime, live, buffer))
@@ -72,7 +72,7 @@ impl<R: Runtime> Container<R> {
         let begin = Begin {
             target: self.engine.target().clone(),
             place: self.place(),
-            options,
+            options: options.with(self.defaults()),
         };
         Session::begin(self.engine.runtime(), &self.beside, begin)
     }

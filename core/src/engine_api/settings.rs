@@ -1,0 +1,131 @@
+//! `/containers/{id}/json`, with what the engine made of a spec.
+//!
+//! Lists are `null` or missing where they are empty, and numbers 0 or -1 where there is no limit.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::spec::{BoundPort, PortProtocol};
+
+/// `null` is as good as nothing.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+macro_rules! answer {
+    ($(#[$attribute:meta])* $name:ident { $($(#[$field_attribute:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(default, rename_all = "PascalCase")]
+        pub(crate) struct $name {
+            $(
+                $(#[$field_attribute])*
+                #[serde(deserialize_with = "or_default")]
+                pub(crate) $field: $kind,
+            )*
+        }
+    };
+}
+
+answer! { Settings {
+    image: String,
+    config: Config,
+    host_config: HostConfig,
+    mounts: Vec<Mount>,
+    network_settings: NetworkSettings,
+} }
+
+answer! { Config {
+    hostname: String,
+    user: String,
+    working_dir: String,
+    env: Vec<String>,
+    labels: BTreeMap<String, String>,
+} }
+
+answer! { HostConfig {
+    network_mode: String,
+    memory: i64,
+    memory_swap: i64,
+    nano_cpus: i64,
+    cpu_period: i64,
+    cpu_quota: i64,
+    pids_limit: i64,
+    storage_opt: BTreeMap<String, String>,
+    tmpfs: BTreeMap<String, String>,
+    devices: Vec<Device>,
+    readonly_rootfs: bool,
+    cap_add: Vec<String>,
+    cap_drop: Vec<String>,
+    security_opt: Vec<String>,
+    ulimits: Vec<Ulimit>,
+} }
+
+answer! { Mount {
+    r#type: String,
+    name: String,
+    source: String,
+    destination: String,
+    #[serde(rename = "RW")]
+    rw: bool,
+} }
+
+answer! { Device {
+    path_in_container: String,
+} }
+
+answer! { Ulimit {
+    name: String,
+    soft: i128,
+    hard: i128,
+} }
+
+answer! { NetworkSettings {
+    ports: BTreeMap<String, Option<Vec<Binding>>>,
+    networks: BTreeMap<String, serde::de::IgnoredAny>,
+} }
+
+answer! { Binding {
+    host_ip: String,
+    host_port: String,
+} }
+
+/// A limit, if it is one.
+pub(crate) fn limit(value: i64) -> Option<u64> {
+    u64::try_from(value).ok().filter(|value| *value > 0)
+}
+
+impl NetworkSettings {
+    /// What is bound, in the order of the container's ports. What makes no sense is left out.
+    pub(crate) fn bound(&self) -> Vec<BoundPort> {
+        let mut bound: Vec<BoundPort> = self
+            .ports
+            .iter()
+            .flat_map(|(key, bindings)| bindings.iter().flatten().filter_map(|binding| read(key, binding)))
+            .collect();
+        bound.sort();
+        bound
+    }
+}
+
+fn read(key: &str, binding: &Binding) -> Option<BoundPort> {
+    let (port, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
+    let protocol = match protocol {
+        "tcp" => PortProtocol::Tcp,
+        "udp" => PortProtocol::Udp,
+        "sctp" => PortProtocol::Sctp,
+        _ => return None,
+    };
+    let host_ip = match binding.host_ip.as_str() {
+        "" => None,
+        text => Some(text.parse::<IpAddr>().ok()?).filter(|address| !address.is_unspecified()),
+    };
+    Some(BoundPort {
+        container_port: port.parse().ok()?,
+        protocol,
+        host_ip,
+        host_port: binding.host_port.parse().ok().filter(|port| *port != 0)?,
+    })
+}
