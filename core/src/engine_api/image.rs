@@ -35,6 +35,11 @@ pub(crate) fn import(repository: &str, tag: &str, changes: &[String]) -> Request
     Request::post(path).chunked("application/x-tar")
 }
 
+/// By its name or id.
+pub(crate) fn inspect(name: &str) -> Result<Request, Error> {
+    super::path("/images", name, "/json").map(Request::get)
+}
+
 /// An image on the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]

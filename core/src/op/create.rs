@@ -22,7 +22,7 @@ use crate::engine_api::{Target, json};
 use crate::error::{ContainerError, Error};
 use crate::http::Answer;
 use crate::link::Link;
-use crate::runtime::{Host, Owner};
+use crate::runtime::Host;
 use crate::spec::{ContainerSpec, Network};
 
 /// How long the orphans of others may hold up the creation, all together and each.
@@ -148,11 +148,8 @@ impl Create {
         let Ok(listed) = json::<Vec<container::Listed>>("list containers", &answer.body) else {
             return Vec::new();
         };
-        let dead = |one: &container::Listed| {
-            let owner = one.label(container::OWNER).and_then(|text| text.parse::<Owner>().ok());
-            one.is_ours() && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
-        };
-        listed.into_iter().filter(dead).map(|one| one.id).collect()
+        let orphans = listed.into_iter().filter(|one| one.is_orphan(&**host));
+        orphans.map(|one| one.id).collect()
     }
 
     fn step(&mut self, now: Instant, link: &mut Link) -> Result<Step<Created>, Error> {

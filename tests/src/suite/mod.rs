@@ -11,6 +11,7 @@ mod executors;
 mod faults;
 mod files;
 mod hostile_files;
+mod infos;
 mod killing;
 mod processes;
 mod reading;
@@ -261,6 +262,13 @@ cases! {
         transfers::what_is_sent_belongs_to_the_user,
         transfers::transfers_have_their_errors,
         transfers::dropped_transfers_leave_nothing,
+        infos::all_about_a_container,
+        infos::one_that_was_stopped,
+        infos::memory_without_the_page_cache,
+        infos::cpu_use_is_what_was_used,
+        infos::why_a_container_ended,
+        infos::why_one_that_is_gone_ended,
+        infos::the_doctor_knows_its_engine,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

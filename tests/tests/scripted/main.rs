@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod infos;
+#[cfg(test)]
 mod progress;
 #[cfg(test)]
 mod rows;
