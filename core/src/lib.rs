@@ -10,7 +10,9 @@ pub mod archive;
 pub mod buffer;
 mod command;
 mod discovery;
+mod doctor;
 mod driving;
+mod end_reason;
 mod endpoint;
 mod engine_api;
 mod error;
@@ -20,23 +22,26 @@ pub mod files;
 pub mod fuzzing;
 pub mod guide;
 pub mod http;
+mod info;
 pub mod limits;
 mod link;
 mod op;
 pub mod protocol_error;
 mod result;
 mod runtime;
+mod serial;
 mod session;
 mod shell;
 mod signal;
 mod spec;
 #[cfg(test)]
 mod splits;
+mod stats;
 pub mod stream;
 
 pub use api::{
-    BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, FileReader, FileWriter,
-    Options, Process, Session, SessionOptions, Stdin, StreamChunk,
+    BuiltImage, Connecting, Container, ContainerState, Creating, Doctor, Ending, Engine, ExecStream, FileReader,
+    FileWriter, Options, Process, Session, SessionOptions, StatsStream, Stdin, StreamChunk,
 };
 pub use applied::{Applied, AppliedMount, Difference};
 /// Bytes that are shared and not copied: `&[u8]` in every other respect.
@@ -44,12 +49,15 @@ pub use bytes::Bytes;
 
 pub use buffer::{BufferSnapshot, DEFAULT_BUFFER_BYTES, RingBuffer, SharedRingBuffer};
 pub use command::{Command, DEFAULT_OUTPUT_LIMIT, Language};
+pub use doctor::{Check, Checkup, Finding, Report, Severity};
 pub use driving::{Driving, Reactor};
+pub use end_reason::EndReason;
 pub use endpoint::Endpoint;
 pub use engine_api::EngineKind;
 pub use engine_api::image::ImageSummary;
 pub use error::{CloseReason, ContainerError, Error, ExecError, ImageError, SocketError};
 pub use files::{DEFAULT_FILE_LIMIT, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, LocalError};
+pub use info::{ContainerInfo, NetworkAddress};
 pub use limits::Limits;
 pub use link::Link;
 pub use op::files::{FileCall, NextBytes, Pull, Push, Settle};
@@ -58,8 +66,8 @@ pub use op::live::{
 };
 pub use op::session::{Closing, Interrupt, OnStuck, SendAndWait, ShellState, StartTurn, Turn, TurnResult};
 pub use op::{
-    Ask, KillProcess, KillReport, Need, Op, Pause, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess,
-    Shutdown, Slot, Step, Wait,
+    Ask, Info, KillProcess, KillReport, Need, NextStats, Op, Pause, ProcessInfo, Processes, Remove, Restart, Run,
+    RunningProcess, Shutdown, Slot, Step, Wait, WhyEnded,
 };
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};
@@ -68,4 +76,5 @@ pub use signal::Signal;
 pub use spec::{
     BoundPort, ContainerSpec, Device, Network, Port, PortProtocol, Seccomp, Size, SizeError, Tmpfs, Volume,
 };
+pub use stats::Stats;
 pub use stream::{Channel, Frame, Line, LineEnd, Lines, TextDecoder};

@@ -53,6 +53,24 @@ impl Signal {
         })
     }
 
+    /// Its number, as Linux has it on most machines.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Hup => 1,
+            Self::Int => 2,
+            Self::Quit => 3,
+            Self::Kill => 9,
+            Self::Usr1 => 10,
+            Self::Usr2 => 12,
+            Self::Pipe => 13,
+            Self::Alrm => 14,
+            Self::Term => 15,
+            Self::Cont => 18,
+            Self::Stop => 19,
+            Self::Winch => 28,
+        }
+    }
+
     /// Its name, such as `SIGTERM`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -37,13 +37,14 @@ pub use pocket_dock_core as core;
 pub use pocket_dock_core::archive::FileTime;
 pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
-    Applied, AppliedMount, BoundPort, BufferSnapshot, BuiltImage, Bytes, Channel, CloseReason, Command, ContainerError,
-    ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Device, Difference,
-    Endpoint, EngineKind, Error, ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind,
-    FilePath, FileStat, Frame, ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines,
-    LocalError, Network, OnStuck, Options, Origin, Output, Port, PortProtocol, ProcessInfo, ProtocolError, RingBuffer,
-    RunningProcess, Seccomp, SessionOptions, SharedRingBuffer, ShellState, Signal, Size, SizeError, SocketError,
-    StreamChunk, StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume, archive,
+    Applied, AppliedMount, BoundPort, BufferSnapshot, BuiltImage, Bytes, Channel, Check, Checkup, CloseReason, Command,
+    ContainerError, ContainerInfo, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT,
+    DEFAULT_OUTPUT_LIMIT, Device, Difference, Endpoint, EngineKind, Error, ExecError, ExecResult, ExecSummary,
+    FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Finding, Frame, ImageError, ImageSummary,
+    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, NetworkAddress, OnStuck, Options, Origin,
+    Output, Port, PortProtocol, ProcessInfo, ProtocolError, Report, RingBuffer, RunningProcess, Seccomp,
+    SessionOptions, Severity, SharedRingBuffer, ShellState, Signal, Size, SizeError, SocketError, Stats, StreamChunk,
+    StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume, archive,
 };
 
 use std::sync::Arc;
@@ -79,6 +80,25 @@ pub type FileWriter = pocket_dock_core::FileWriter<Blocking>;
 
 /// The standard input of a command that runs; see [`pocket_dock_core::Stdin`].
 pub type Stdin = pocket_dock_core::Stdin<Blocking>;
+
+/// What a container uses, a sample each second; see [`pocket_dock_core::StatsStream`].
+pub type StatsStream = pocket_dock_core::StatsStream<Blocking>;
+
+/// Looks for an engine, and says what is well and what is not, also where there is none: what is to be done is in the
+/// report. See [`Engine::diagnose`](pocket_dock_core::Engine::diagnose).
+///
+/// ```no_run
+/// use pocket_dock_blocking::{Checkup, Options, doctor};
+///
+/// println!("{}", doctor(Options::new(), Checkup::new())?);
+/// # Ok::<(), pocket_dock_blocking::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Misuse`] where the runtime cannot do I/O.
+pub fn doctor(options: Options, checkup: Checkup) -> Result<Report, Error> {
+    Engine::diagnose(Blocking, options, checkup)
+}
 
 impl Runtime for Blocking {
     type Returns<O: Op> = Result<O::Output, Error>;

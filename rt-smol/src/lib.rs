@@ -33,13 +33,14 @@ pub use pocket_dock_core as core;
 pub use pocket_dock_core::archive::FileTime;
 pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
-    Applied, AppliedMount, BoundPort, BufferSnapshot, BuiltImage, Bytes, Channel, CloseReason, Command, ContainerError,
-    ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Device, Difference,
-    Endpoint, EngineKind, Error, ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind,
-    FilePath, FileStat, Frame, ImageError, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines,
-    LocalError, Network, OnStuck, Options, Origin, Output, Port, PortProtocol, ProcessInfo, ProtocolError, RingBuffer,
-    RunningProcess, Seccomp, SessionOptions, SharedRingBuffer, ShellState, Signal, Size, SizeError, SocketError,
-    StreamChunk, StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume, archive, files,
+    Applied, AppliedMount, BoundPort, BufferSnapshot, BuiltImage, Bytes, Channel, Check, Checkup, CloseReason, Command,
+    ContainerError, ContainerInfo, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT,
+    DEFAULT_OUTPUT_LIMIT, Device, Difference, Endpoint, EngineKind, Error, ExecError, ExecResult, ExecSummary,
+    FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Finding, Frame, ImageError, ImageSummary,
+    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, NetworkAddress, OnStuck, Options, Origin,
+    Output, Port, PortProtocol, ProcessInfo, ProtocolError, Report, RingBuffer, RunningProcess, Seccomp,
+    SessionOptions, Severity, SharedRingBuffer, ShellState, Signal, Size, SizeError, SocketError, Stats, StreamChunk,
+    StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume, archive, files,
 };
 
 use std::sync::Arc;
@@ -79,6 +80,30 @@ pub type Stdin = pocket_dock_core::Stdin<Smol>;
 
 /// A call that is under way; see [`pocket_dock_core::Driving`].
 pub type Driving<O> = pocket_dock_core::Driving<O, Smol>;
+
+/// What a container uses, a sample each second; see [`pocket_dock_core::StatsStream`].
+pub type StatsStream = pocket_dock_core::StatsStream<Smol>;
+
+/// What [`doctor`] does; see [`pocket_dock_core::Doctor`].
+pub type Doctor = pocket_dock_core::Doctor<Smol>;
+
+/// Looks for an engine, and says what is well and what is not, also where there is none: what is to be done is in the
+/// report. See [`Engine::diagnose`](pocket_dock_core::Engine::diagnose).
+///
+/// ```no_run
+/// use pocket_dock_smol::{Checkup, Options, doctor};
+///
+/// # async fn example() -> Result<(), pocket_dock_smol::Error> {
+/// println!("{}", doctor(Options::new(), Checkup::new()).await?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Misuse`] where the runtime cannot do I/O.
+pub fn doctor(options: Options, checkup: Checkup) -> Driving<Doctor> {
+    Engine::diagnose(Smol, options, checkup)
+}
 
 impl Runtime for Smol {
     type Returns<O: Op> = Driving<O>;

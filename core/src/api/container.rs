@@ -1,7 +1,7 @@
 //! A container that is ours.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Engine, hex};
@@ -22,6 +22,7 @@ use crate::spec::{ContainerSpec, Defaults};
 mod applied;
 mod beside;
 mod files;
+mod info;
 
 /// A container that is ours: it ends with this value, and with this program, however that ends.
 ///
@@ -43,12 +44,18 @@ pub struct Container<R: Runtime> {
     spec: Option<Arc<ContainerSpec>>,
     /// It has ended, or is being ended; a failure to do so takes it back.
     ended: Arc<AtomicBool>,
+    /// What this program told its main process since it was started: the numbers of signals, as bits. The first bit: to
+    /// stop.
+    told: AtomicU64,
     beside: Arc<Beside>,
 }
 
 /// What the main process that is ours is left to end: it ends at once, unless it was started so lately that it does not
 /// listen yet.
 const OWN_GRACE: Duration = Duration::from_secs(1);
+
+/// Among what its main process was told: to stop.
+const STOP: u64 = 1;
 
 /// How a container is to end.
 #[derive(Debug, Clone)]
@@ -111,6 +118,7 @@ impl<R: Runtime> Container<R> {
             own_main: end.own_main,
             spec: end.spec,
             ended: Arc::default(),
+            told: AtomicU64::new(0),
         }
     }
 
@@ -286,6 +294,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError`].
     pub fn kill(&self, signal: Signal) -> R::Returns<Relaxed<Ask<()>>> {
+        self.told.fetch_or(1 << signal.number(), Ordering::Relaxed);
         let kill = self.unpaused("kill container", container::kill(&self.id, signal));
         let ask = self.tell("kill container", kill.map(Unpaused::looking));
         self.engine.runtime().drive(Relaxed::all(ask, &self.beside))
@@ -312,6 +321,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Quieted<Ask<()>>> {
+        self.told.fetch_or(STOP, Ordering::Relaxed);
         let limit = self.engine.target().answer_limit().saturating_add(self.grace);
         let stop = self.unpaused("stop container", container::stop(&self.id, self.grace));
         let ask = self.tell("stop container", stop.map(|stop| stop.within(limit)));
@@ -336,6 +346,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`].
     pub fn start(&self) -> R::Returns<Restart> {
+        self.told.store(0, Ordering::Relaxed);
         self.engine
             .runtime()
             .drive(Restart::start(self.engine.target(), &self.id, &self.leash))
@@ -365,6 +376,7 @@ impl<R: Runtime> Container<R> {
     /// has not ended within [`crate::Options::answer_limit`] and the grace; [`Error::Misuse`] on an engine that could
     /// lose it.
     pub fn restart(&self) -> R::Returns<Quieted<Restart>> {
+        self.told.store(0, Ordering::Relaxed);
         let (target, id, leash, grace) = (self.engine.target(), &self.id, &self.leash, self.grace);
         let restart = if !self.auto_remove {
             Restart::stop_and_start(target, id, leash, grace)

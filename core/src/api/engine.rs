@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::container::End;
-use super::{Connecting, Container, hex};
+use super::{Connecting, Container, Doctor, hex};
+use crate::doctor::Checkup;
 use crate::endpoint::Endpoint;
 use crate::engine_api::container::Marks;
 use crate::engine_api::image::{self, ImageSummary};
@@ -135,6 +136,25 @@ impl<R: Runtime> Engine<R> {
     /// Those of [`connect`](Self::connect).
     pub fn connect_with(runtime: R, options: Options) -> R::Returns<Connecting<R>> {
         runtime.drive(Connecting::new(runtime.clone(), options))
+    }
+
+    /// Looks for an engine as [`connect_with`](Self::connect_with) does, and says what is well and what is not, also where
+    /// there is none. The adapter crates have it as a function, `doctor`.
+    ///
+    /// A future of it that is dropped before its end leaves nothing, as with [`connect`](Self::connect).
+    ///
+    /// ```no_run
+    /// use pocket_dock_blocking::{Blocking, Checkup, Engine, Options};
+    ///
+    /// println!("{}", Engine::diagnose(Blocking, Options::new(), Checkup::new())?);
+    /// # Ok::<(), pocket_dock_blocking::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] where the runtime cannot do I/O. That there is no engine is a finding, and no error.
+    pub fn diagnose(runtime: R, options: Options, checkup: Checkup) -> R::Returns<Doctor<R>> {
+        let connecting = Connecting::new(runtime.clone(), options);
+        runtime.drive(Doctor::connecting(connecting, checkup))
     }
 
     pub(super) fn found(runtime: R, found: Found) -> Self {
@@ -349,6 +369,28 @@ impl<R: Runtime> Engine<R> {
         self.upload("import image", request, root.into(), |said| {
             image::normal_id(&said.id.unwrap_or(said.log))
         })
+    }
+
+    /// Says what is well and what is not with this engine, and what to do about it: its version, its rights, which limits it
+    /// can set, how it stores containers, whether images are there, and what is left of programs that have died. Changes
+    /// nothing.
+    ///
+    /// A future of it that is dropped before its end leaves nothing.
+    ///
+    /// ```no_run
+    /// # use pocket_dock_blocking::{Checkup, Engine, Error};
+    /// # fn example(engine: &Engine) -> Result<(), Error> {
+    /// let report = engine.doctor(Checkup::new().image("pocket-dock/minimal"))?;
+    /// println!("{report}");
+    /// assert!(report.is_usable());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] where the runtime cannot do I/O. What else goes wrong is a finding, and no error.
+    pub fn doctor(&self, checkup: Checkup) -> R::Returns<Doctor<R>> {
+        self.0.runtime.drive(Doctor::of(self, checkup))
     }
 
     fn upload(

@@ -2,19 +2,23 @@
 
 mod connecting;
 mod container;
+mod doctor;
 mod engine;
 mod file;
 mod held;
 mod process;
 mod session;
+mod stats;
 mod stream;
 
 pub use connecting::Connecting;
 pub use container::{Container, ContainerState, Ending};
+pub use doctor::Doctor;
 pub use engine::{BuiltImage, Creating, Engine, Options};
 pub use file::{FileReader, FileWriter};
 pub use process::Process;
 pub use session::{Session, SessionOptions};
+pub use stats::StatsStream;
 pub use stream::{ExecStream, Stdin, StreamChunk};
 
 /// 128 bits as 32 hex digits.

@@ -11,6 +11,7 @@ use super::{EngineKind, path};
 use crate::error::Error;
 use crate::http::{Path, Request};
 use crate::protocol_error::ProtocolError;
+use crate::runtime::{Host, Owner};
 use crate::signal::Signal;
 use crate::spec::{ContainerSpec, LABELS};
 
@@ -209,6 +210,18 @@ impl Listed {
         let names = self.names.as_deref().unwrap_or_default();
         let named = |name: &str| names.iter().any(|one| one.trim_start_matches('/') == name);
         self.label(MANAGED) == Some("true") && self.label(NAME).is_some_and(named)
+    }
+
+    /// One of its names.
+    pub(crate) fn name(&self) -> &str {
+        let first = self.names.iter().flatten().next();
+        first.map_or(&self.id, |name| name.trim_start_matches('/'))
+    }
+
+    /// Whether it is one of ours whose program is dead.
+    pub(crate) fn is_orphan(&self, host: &dyn Host) -> bool {
+        let owner = self.label(OWNER).and_then(|text| text.parse::<Owner>().ok());
+        self.is_ours() && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
     }
 
     pub(crate) fn label(&self, name: &str) -> Option<&str> {

@@ -11,11 +11,6 @@ pub(crate) fn list() -> Request {
     Request::get(Path::new("/images/json"))
 }
 
-/// By its id.
-pub(crate) fn inspect(id: &str) -> Result<Request, Error> {
-    Ok(Request::get(path("/images", id, "/json")?))
-}
-
 /// An inspected image, as far as we look.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -47,6 +42,11 @@ pub(crate) fn import(repository: &str, tag: &str, changes: &[String]) -> Request
         path = path.query("changes", change);
     }
     Request::post(path).chunked("application/x-tar")
+}
+
+/// By its name or id.
+pub(crate) fn inspect(name: &str) -> Result<Request, Error> {
+    path("/images", name, "/json").map(Request::get)
 }
 
 /// An image on the engine.

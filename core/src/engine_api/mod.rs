@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -13,15 +13,21 @@ use crate::http::Path;
 use crate::limits::Limits;
 use crate::protocol_error::ProtocolError;
 
+pub(crate) mod about;
 pub(crate) mod archive;
 pub(crate) mod container;
+pub(crate) mod details;
+pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod host_config;
 pub(crate) mod image;
+pub(crate) mod objects;
 pub(crate) mod progress;
 pub(crate) mod refusal;
 pub(crate) mod settings;
+pub(crate) mod stats;
 pub(crate) mod system;
+pub(crate) mod top;
 
 /// Which engine it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,6 +120,12 @@ impl Target {
 pub(crate) fn path(collection: &'static str, id: &str, rest: &'static str) -> Result<Path, Error> {
     let build = || -> Result<Path, ProtocolError> { Ok(Path::new(collection).segment(id)?.literal(rest)) };
     build().map_err(|error| Error::misuse(error.to_string()))
+}
+
+/// A time as engines write it. They write the year 1 where there is none.
+pub(crate) fn time(text: &str) -> Option<SystemTime> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    (time > jiff::Timestamp::UNIX_EPOCH).then(|| time.into())
 }
 
 /// Reads a JSON answer.

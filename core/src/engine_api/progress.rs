@@ -1,17 +1,13 @@
 //! What a build, a load or an import says while it is under way: JSON objects, one after the other.
 //!
-//! ```text
-//!   Between ──{──► Inside { depth, text } ──the last }──► one object is read ──► Between
-//!      ⟲ white space      └── over the limit, or no JSON: an error, for good
-//! ```
-//! An object ends with its last brace: Docker writes `\r\n` behind it, Podman `\n`, and how both are cut into chunks and
-//! reads says nothing. Only the object at hand is held, and of what was said only the end.
+//! Only the object at hand is held, and of what was said only the end.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::objects::Objects;
 use crate::http::Sink;
 use crate::limits::Limits;
 use crate::protocol_error::ProtocolError;
@@ -35,28 +31,16 @@ pub(crate) struct Said {
 /// Reads a progress stream as it comes.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    limit: usize,
-    state: State,
-    /// The object at hand, as far as it has come.
-    held: Vec<u8>,
+    objects: Objects,
+    seen: Seen,
+}
+
+/// What the objects so far have said.
+#[derive(Debug, Default)]
+struct Seen {
     log: Log,
     id: Option<String>,
     error: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum State {
-    Between,
-    Inside { depth: usize, text: Text },
-}
-
-/// Whether braces count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
-    No,
-    Yes,
-    /// Behind a backslash.
-    Escaped,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -86,53 +70,25 @@ struct Detail {
 impl Progress {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            limit: limits.line_bytes,
-            state: State::Between,
-            held: Vec::new(),
-            log: Log::default(),
-            id: None,
-            error: None,
+            objects: Objects::new((WHAT, BYTES), limits.line_bytes),
+            seen: Seen::default(),
         }
     }
 
     /// The stream has ended.
     pub(crate) fn end(self) -> Result<Said, ProtocolError> {
-        if let State::Inside { .. } = self.state {
-            return Err(ProtocolError::Truncated { what: WHAT });
-        }
+        self.objects.end()?;
         Ok(Said {
-            log: self.log.into_text(),
-            id: self.id,
-            error: self.error,
+            log: self.seen.log.into_text(),
+            id: self.seen.id,
+            error: self.seen.error,
         })
     }
+}
 
-    /// How many bytes of `data` belong to the object at hand, and whether it ends with them.
-    fn inside(&mut self, data: &[u8]) -> (usize, bool) {
-        let State::Inside { depth, text } = &mut self.state else {
-            return (0, false);
-        };
-        for (at, byte) in data.iter().enumerate() {
-            match (*text, byte) {
-                (Text::Escaped, _) => *text = Text::Yes,
-                (Text::Yes, b'\\') => *text = Text::Escaped,
-                (Text::Yes, b'"') => *text = Text::No,
-                (Text::No, b'"') => *text = Text::Yes,
-                (Text::No, b'{') => *depth += 1,
-                (Text::No, b'}') if *depth <= 1 => {
-                    self.state = State::Between;
-                    return (at + 1, true);
-                }
-                (Text::No, b'}') => *depth -= 1,
-                _ => {}
-            }
-        }
-        (data.len(), false)
-    }
-
-    fn read(&mut self) -> Result<(), ProtocolError> {
-        let line: Line = serde_json::from_slice(&self.held).map_err(|error| malformed(error.to_string()))?;
-        self.held.clear();
+impl Seen {
+    fn read(&mut self, object: &[u8]) -> Result<(), ProtocolError> {
+        let line: Line = serde_json::from_slice(object).map_err(|error| malformed(error.to_string()))?;
         if let Some(text) = line.stream {
             self.log.push(&text);
         }
@@ -155,29 +111,8 @@ impl Progress {
 
 impl Sink for Progress {
     fn take(&mut self, data: Bytes) -> Result<(), ProtocolError> {
-        let mut data = &data[..];
-        while let Some(&first) = data.first() {
-            match self.state {
-                State::Between if first.is_ascii_whitespace() => data = &data[1..],
-                State::Between if first == b'{' => {
-                    let text = Text::No;
-                    self.state = State::Inside { depth: 0, text };
-                }
-                State::Between => return Err(malformed(format!("it begins with {:?}", char::from(first)))),
-                State::Inside { .. } => {
-                    let (count, ended) = self.inside(data);
-                    if self.held.len() + count > self.limit {
-                        return Err(ProtocolError::over_limit(BYTES, self.limit, None));
-                    }
-                    self.held.extend_from_slice(&data[..count]);
-                    data = &data[count..];
-                    if ended {
-                        self.read()?;
-                    }
-                }
-            }
-        }
-        Ok(())
+        let Self { objects, seen } = self;
+        objects.push(&data, &mut |object| seen.read(object))
     }
 }
 

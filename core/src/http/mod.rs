@@ -30,4 +30,6 @@ pub use path::Path;
 pub use request::{Method, Request};
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ use crate::engine_api::{Target, json};
 use crate::error::{ContainerError, Error};
 use crate::http::Answer;
 use crate::link::Link;
-use crate::runtime::{Host, Owner};
+use crate::runtime::Host;
 use crate::spec::{ContainerSpec, Network};
 
 /// How long the orphans of others may hold up the creation, all together and each.
@@ -165,11 +165,7 @@ impl Create {
         let Ok(listed) = json::<Vec<container::Listed>>("list containers", &answer.body) else {
             return Vec::new();
         };
-        let dead = |one: &container::Listed| {
-            let owner = one.label(container::OWNER).and_then(|text| text.parse::<Owner>().ok());
-            one.is_ours() && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
-        };
-        listed.into_iter().filter(dead).collect()
+        listed.into_iter().filter(|one| one.is_orphan(&**host)).collect()
     }
 
     fn step(&mut self, now: Instant, link: &mut Link) -> Result<Step<Created>, Error> {

@@ -25,15 +25,19 @@ use crate::error::Error;
 use crate::link::Link;
 
 pub(crate) mod ask;
+pub(crate) mod at_once;
 pub(crate) mod call;
 pub(crate) mod connect;
 pub(crate) mod create;
+pub(crate) mod end_reason;
 pub(crate) mod exec;
 pub(crate) mod files;
+pub(crate) mod info;
 pub(crate) mod inherited;
 pub(crate) mod kill_process;
 pub(crate) mod kill_tree;
 pub(crate) mod live;
+pub(crate) mod look;
 pub(crate) mod pause;
 pub(crate) mod processes;
 pub(crate) mod remove;
@@ -42,21 +46,26 @@ pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod session;
 pub(crate) mod shutdown;
+pub(crate) mod stats;
 pub(crate) mod unpaused;
 pub(crate) mod wait;
 
 pub use ask::Ask;
 pub(crate) use ask::after_the_end;
 pub(crate) use create::{Create, Created};
+pub use end_reason::WhyEnded;
 pub(crate) use exec::Place;
+pub use info::Info;
 pub use kill_process::KillProcess;
 pub use kill_tree::KillReport;
 pub use pause::Pause;
+pub(crate) use processes::shown_command;
 pub use processes::{ProcessInfo, Processes, RunningProcess};
 pub use remove::Remove;
 pub use restart::Restart;
 pub use run::Run;
 pub use shutdown::Shutdown;
+pub use stats::NextStats;
 pub use wait::Wait;
 
 /// A whole call, without its I/O.

@@ -30,7 +30,7 @@ pub struct RunningProcess {
 }
 
 /// One process in a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct ProcessInfo {
     /// Its process id, in the container.
@@ -146,8 +146,13 @@ fn read_pid(text: &str) -> Option<u32> {
     text.parse().ok().filter(|pid| digits && *pid > 1)
 }
 
+/// What a process calls itself, without what could move a terminal's cursor, and without our own scripts.
+pub(crate) fn shown_command(command: &str) -> String {
+    shown(command, is_supervisor(command))
+}
+
 /// What a process calls itself, without what could move a terminal's cursor.
-fn shown(text: &str, is_ours: bool) -> String {
+pub(super) fn shown(text: &str, is_ours: bool) -> String {
     let text = if is_ours { "[pocket-dock]" } else { text.trim_end() };
     text.chars()
         .map(|char| if char.is_control() { ' ' } else { char })
@@ -156,10 +161,16 @@ fn shown(text: &str, is_ours: bool) -> String {
 
 /// Whether this is our own script, which is long, and tells nobody anything.
 fn is_supervisor(command: &str) -> bool {
-    let script = shell::WRAP.replace('\n', " ");
-    command
-        .strip_prefix("/bin/sh -c ")
-        .is_some_and(|rest| rest.starts_with(&script))
+    let Some(rest) = command.strip_prefix("/bin/sh -c ") else {
+        return false;
+    };
+    [&shell::WRAP, &shell::LOOK].into_iter().any(|script| {
+        // Each engine has blanks of its own where the script has ends of lines.
+        let words = script.split_ascii_whitespace();
+        words.eq(rest
+            .split_ascii_whitespace()
+            .take(script.split_ascii_whitespace().count()))
+    })
 }
 
 impl Op for Processes {

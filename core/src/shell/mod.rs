@@ -12,6 +12,8 @@ pub(crate) static SESSION: LazyLock<String> = LazyLock::new(|| strip(include_str
 pub(crate) static KILL: LazyLock<String> = LazyLock::new(|| strip(PROC) + &strip(include_str!("kill.sh")));
 /// Lists the processes of all commands.
 pub(crate) static LIST: LazyLock<String> = LazyLock::new(|| strip(PROC) + &strip(include_str!("list.sh")));
+/// Tells a container's processes and its memory.
+pub(crate) static LOOK: LazyLock<String> = LazyLock::new(|| strip(include_str!("look.sh")));
 /// What is done with one file.
 pub(crate) static FILES: LazyLock<String> = LazyLock::new(|| strip(include_str!("files.sh")));
 /// What the two that look through `/proc` have in common.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde::Serialize;
+
 use crate::error::Error;
 
 /// A port of a container that can be reached at a port of the engine's machine.
@@ -26,7 +28,8 @@ pub struct Port {
 }
 
 /// A protocol that has ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PortProtocol {
     /// TCP.
@@ -43,6 +46,15 @@ impl PortProtocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Sctp => "sctp",
+        }
+    }
+
+    /// By its name; what is no other is TCP.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "udp" => Self::Udp,
+            "sctp" => Self::Sctp,
+            _ => Self::Tcp,
         }
     }
 }
@@ -104,7 +116,7 @@ impl From<u16> for Port {
 }
 
 /// A port of a container that is bound on the host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct BoundPort {
     /// The port in the container.
@@ -115,14 +127,6 @@ pub struct BoundPort {
     pub host_ip: Option<IpAddr>,
     /// The port on the host.
     pub host_port: u16,
-}
-
-impl fmt::Display for BoundPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let at = std::net::SocketAddr::new(address, self.host_port);
-        write!(f, "{}/{} at {at}", self.container_port, self.protocol)
-    }
 }
 
 pub(super) fn check_ports(ports: &[Port]) -> Result<(), Error> {

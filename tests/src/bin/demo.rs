@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command as Program, ExitCode, Stdio};
 use std::time::Duration;
 
-use pocket_dock_blocking::{BuildContext, Command, ContainerSpec, Engine, Error, ExecResult, SocketError};
+use pocket_dock_blocking::{BuildContext, Checkup, Command, ContainerSpec, Engine, Error, ExecResult, SocketError};
 use pocket_dock_tests::lab;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -35,6 +35,7 @@ fn demo(yes: bool) -> Result<()> {
     )?;
     image(&engine)?;
     writeln!(out, "image      {IMAGE}")?;
+    writeln!(out, "\n{}\n", engine.doctor(Checkup::new().image(IMAGE))?)?;
 
     let sandbox = engine.create(ContainerSpec::new(IMAGE))?;
     writeln!(out, "sandbox    {}\n", sandbox.name())?;
@@ -57,6 +58,7 @@ fn demo(yes: bool) -> Result<()> {
         let result = sandbox.run(command)?;
         show(&mut out, what, &result)?;
     }
+    writeln!(out, "{}\n", sandbox.info()?)?;
     sandbox.shutdown()?;
     writeln!(out, "the sandbox is gone")?;
     Ok(())

@@ -113,6 +113,8 @@ impl Container {
         let state = json!({
             "Status": self.status(), "Running": self.is_running(), "Paused": self.state == State::Paused,
             "ExitCode": self.exit_code(), "OOMKilled": false, "Pid": if self.is_running() { 4242 } else { 0 },
+            "StartedAt": if self.state == State::Created { "0001-01-01T00:00:00Z" } else { "2023-11-14T22:13:20.75Z" },
+            "FinishedAt": if self.is_running() { "0001-01-01T00:00:00Z" } else { "2023-11-14T22:13:21Z" },
         });
         json!({
             "Id": self.id, "Name": format!("/{}", self.name), "State": state, "Image": self.image,

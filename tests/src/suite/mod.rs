@@ -12,6 +12,7 @@ mod faults;
 mod files;
 mod hostile_files;
 mod hostile_specs;
+mod infos;
 mod killing;
 mod options;
 mod presets;
@@ -281,6 +282,13 @@ cases! {
         presets::presets_can_be_changed,
         hostile_specs::hostile_text_is_text,
         hostile_specs::labels_of_an_image_are_not_ours,
+        infos::all_about_a_container,
+        infos::one_that_was_stopped,
+        infos::memory_without_the_page_cache,
+        infos::cpu_use_is_what_was_used,
+        infos::why_a_container_ended,
+        infos::why_one_that_is_gone_ended,
+        infos::the_doctor_knows_its_engine,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

@@ -10,6 +10,7 @@ mod commands;
 mod containers;
 #[cfg(test)]
 mod files;
+mod infos;
 #[cfg(test)]
 mod progress;
 #[cfg(test)]

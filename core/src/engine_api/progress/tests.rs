@@ -11,7 +11,7 @@ fn with_limit(limit: usize, pieces: &[&[u8]]) -> Result<Said, ProtocolError> {
     let mut progress = Progress::new(&limits);
     for piece in pieces {
         progress.take(Bytes::copy_from_slice(piece))?;
-        assert!(progress.held.len() <= limit && progress.log.bytes <= KEPT.1);
+        assert!(progress.objects.held() <= limit && progress.seen.log.bytes <= KEPT.1);
     }
     progress.end()
 }

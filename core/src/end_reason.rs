@@ -1,0 +1,202 @@
+//! Why a container ended.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::engine_api::EngineKind;
+use crate::engine_api::details::Details;
+use crate::engine_api::events::Happened;
+use crate::signal::Signal;
+
+/// Why a container ended: what [`Container::end_reason`](crate::Container::end_reason) gives. [`hint`](Self::hint) says what
+/// may be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndReason {
+    /// It ended by itself, with this exit code.
+    Exited(i64),
+    /// The kernel killed it, as the container's memory was used up.
+    OutOfMemory,
+    /// A signal of this number ended it, or it ended with the exit code that says so. Nobody sent it by way of the engine.
+    Signal(i64),
+    /// This program ended it.
+    EndedHere,
+    /// Someone else had the engine stop or kill it. It is still there.
+    StoppedByOther,
+    /// Someone else had the engine stop, kill or remove it, and it is gone.
+    RemovedByOther,
+    /// The engine was restarted, and ended it or lost sight of it.
+    EngineRestarted,
+    /// Nobody remembers.
+    Unknown,
+}
+
+impl EndReason {
+    /// The signal, where that was the reason and it is one that has a name here.
+    #[must_use]
+    pub fn signal(&self) -> Option<Signal> {
+        match self {
+            Self::Signal(number) => Signal::from_exit_code(i32::try_from(*number).ok()?.checked_add(128)?),
+            _ => None,
+        }
+    }
+
+    /// What it may mean, and what may be done about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Exited(0) => "it did what it was to do",
+            Self::Exited(126) => "as a rule, a program that it named cannot be executed: check its permissions",
+            Self::Exited(127) => "as a rule, a program that it named was not found: check its PATH and its image",
+            Self::Exited(_) => "see what it printed",
+            Self::OutOfMemory => "raise the limit with `ContainerSpec::memory`, or have it use less",
+            Self::Signal(9) => {
+                "something killed it from outside of the container or in it; where it has little memory, that may have been used \
+                 up: look at the kernel's log"
+            }
+            Self::Signal(6 | 11 | 4 | 7 | 8) => "the program is at fault: it crashed; see what it printed",
+            Self::Signal(15) => "it was asked to end, by something in the container or on the host",
+            Self::Signal(_) => "something in the container or on the host sent it the signal",
+            Self::EndedHere => "this program shut it down, stopped or killed it",
+            Self::StoppedByOther => {
+                "someone else uses this engine and stopped it: `Container::start` runs its main process again"
+            }
+            Self::RemovedByOther => "someone else uses this engine and ended or removed it: make a new one",
+            Self::EngineRestarted => {
+                "make a new one; a Docker with `live-restore` in its configuration leaves containers running"
+            }
+            Self::Unknown => {
+                "a container that removes itself leaves little behind: make it with `ContainerSpec::auto_remove(false)` to have \
+                 it asked afterwards, or wait for its end with `Container::wait`"
+            }
+        }
+    }
+
+    /// What an exit code says by itself.
+    pub(crate) fn of_code(code: i64) -> Self {
+        match code {
+            // What shells, and engines, make of a signal.
+            129..=192 => Self::Signal(code - 128),
+            code => Self::Exited(code),
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    /// A part of a sentence, such as `it was killed by SIGKILL`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exited(code) => return write!(f, "it ended by itself with exit code {code}"),
+            Self::Signal(number) => {
+                return match self.signal() {
+                    Some(signal) => write!(f, "it was killed by {signal}"),
+                    None => write!(f, "it was killed by signal {number}"),
+                };
+            }
+            Self::OutOfMemory => "the kernel killed it, as the container's memory was used up",
+            Self::EndedHere => "this program ended it",
+            Self::StoppedByOther => "someone else had the engine stop or kill it",
+            Self::RemovedByOther => "someone else had the engine end it, and it is gone",
+            Self::EngineRestarted => "the engine was restarted",
+            Self::Unknown => "nobody remembers why it ended",
+        })
+    }
+}
+
+/// What this program did to a container.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Here {
+    /// Told it to end, or removed it.
+    pub(crate) ended: bool,
+    /// The numbers of the signals that it sent, as bits.
+    pub(crate) signals: u64,
+}
+
+/// What can be known of a container that may have ended.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    pub(crate) kind: EngineKind,
+    /// None: it is gone.
+    pub(crate) details: Option<&'a Details>,
+    /// What the engine remembers, in order; none if it could not be asked.
+    pub(crate) events: Option<&'a [Happened]>,
+    pub(crate) here: Here,
+    pub(crate) removes_itself: bool,
+    /// The engine forgot its start, though it would not have if it had run since.
+    pub(crate) forgot: bool,
+}
+
+impl Known<'_> {
+    /// Whether the main process may still run, or has never run.
+    pub(crate) fn has_not_ended(details: &Details) -> bool {
+        let state = details.state();
+        let status = state.status.as_deref().unwrap_or_default();
+        state.is_running() || matches!(status, "created" | "configured" | "initialized" | "restarting")
+    }
+
+    /// Those since it was started last.
+    fn lately(&self) -> &[Happened] {
+        let events = self.events.unwrap_or_default();
+        let start = events.iter().rposition(|one| one.action == "start");
+        &events[start.map_or(0, |at| at + 1)..]
+    }
+
+    /// `None` if it has not ended.
+    pub(crate) fn judge(&self) -> Option<EndReason> {
+        if self.details.is_some_and(Self::has_not_ended) {
+            return None;
+        }
+        let lately = self.lately();
+        let happened = |action: &str| lately.iter().any(|one| one.action == action);
+        let died = lately
+            .iter()
+            .rev()
+            .find(|one| matches!(one.action.as_str(), "die" | "died"));
+        let state = self.details.map(Details::state);
+        // Podman says -1 where it does not know.
+        let code = state
+            .and_then(|state| state.exit_code)
+            .or_else(|| died?.exit_code)
+            .filter(|code| *code >= 0);
+        let by_signal = code.filter(|code| (129..=192).contains(code)).map(|code| code - 128);
+        if self.here.ended || by_signal.is_some_and(|number| self.here.signals & (1 << number) != 0) {
+            return Some(EndReason::EndedHere);
+        }
+        let killed = lately.iter().filter(|one| one.action == "kill");
+        let was_killed = killed.clone().any(|one| match one.signal {
+            Some(_) => one.signal == by_signal,
+            // Podman does not say which, and it may have been ours.
+            None => self.here.signals == 0,
+        });
+        let said_so = state.is_some_and(|state| state.oom_killed == Some(true)) || happened("oom");
+        // Of a command that was killed so, some engines say the same.
+        if said_so && code == Some(137) && !was_killed {
+            return Some(EndReason::OutOfMemory);
+        }
+        if happened("stop") || happened("stopped") || (was_killed && by_signal.is_some()) {
+            return Some(if self.details.is_some() {
+                EndReason::StoppedByOther
+            } else {
+                EndReason::RemovedByOther
+            });
+        }
+        // Somebody else did, and by force, unless it had ended before.
+        if self.details.is_none() && !self.removes_itself && matches!(code, None | Some(137)) {
+            return Some(EndReason::RemovedByOther);
+        }
+        if self.forgot {
+            return Some(EndReason::EngineRestarted);
+        }
+        // Podman 4 does not tell. Nothing in a container can kill its main process so, and nobody had the engine do it.
+        let limited = self.details.and_then(Details::memory_limit).is_some();
+        if self.kind == EngineKind::Podman && code == Some(137) && limited && died.is_some() {
+            return Some(EndReason::OutOfMemory);
+        }
+        Some(code.map_or(EndReason::Unknown, EndReason::of_code))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Finds out why a container ended.
+//!
+//! ```text
+//! Inspect ──(it runs)────────────────────────────────────► Done: it has not ended
+//!    └─(it has ended, or is gone)──► Events ─────────────► Done
+//!                                       └─(no start)──► All ──► Done
+//! ```
+//! A Docker remembers the last 256 things that befell any container, for as long as it runs: if it remembers fewer, and our
+//! start is not among them, it was restarted since.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::call::Call;
+use super::{Op, Place, Step, ready};
+use crate::end_reason::{EndReason, Here, Known};
+use crate::engine_api::details::Details;
+use crate::engine_api::events::{self, Happened};
+use crate::engine_api::refusal::{self, Subject};
+use crate::engine_api::{EngineKind, Target, container, json};
+use crate::error::{ContainerError, Error};
+use crate::http::Answer;
+use crate::link::Link;
+use crate::runtime::Host;
+
+/// How long the engine may take to remember.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How many things a Docker remembers.
+const REMEMBERED: usize = 256;
+
+const INSPECT: &str = "inspect container";
+const EVENTS: &str = "ask for events";
+
+/// Finds out why a container ended.
+pub struct WhyEnded {
+    target: Target,
+    id: String,
+    name: String,
+    host: Arc<dyn Host>,
+    here: Here,
+    removes_itself: bool,
+    details: Option<Details>,
+    events: Option<Vec<Happened>>,
+    state: State,
+}
+
+enum State {
+    Begin,
+    Inspect(Box<Call>),
+    Events(Box<Call>),
+    All(Box<Call>),
+}
+
+impl WhyEnded {
+    pub(crate) fn new(target: &Target, place: Place, host: Arc<dyn Host>, here: Here) -> Self {
+        Self {
+            target: target.clone(),
+            id: place.id,
+            name: place.name,
+            host,
+            here,
+            removes_itself: place.removes_itself,
+            details: None,
+            events: None,
+            state: State::Begin,
+        }
+    }
+
+    /// The details, or none if it is gone.
+    fn inspected(&self, answer: &Answer) -> Result<Option<Details>, Error> {
+        if answer.is_success() {
+            return json(INSPECT, &answer.body).map(Some);
+        }
+        match refusal::refused(INSPECT, &Subject::Container(self.name.clone()), answer) {
+            Error::Container(ContainerError::Gone { .. }) => Ok(None),
+            error => Err(error),
+        }
+    }
+
+    fn ask(&self, container: Option<&str>) -> Box<Call> {
+        let now = self
+            .host
+            .now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let request = events::until(self.target.kind(), container, now);
+        Box::new(Call::new(EVENTS, &self.target, &request).within(LIMIT))
+    }
+
+    fn judge(&self, forgot: bool) -> Option<EndReason> {
+        let known = Known {
+            kind: self.target.kind(),
+            details: self.details.as_ref(),
+            events: self.events.as_deref(),
+            here: self.here,
+            removes_itself: self.removes_itself,
+            forgot,
+        };
+        known.judge()
+    }
+}
+
+impl Op for WhyEnded {
+    type Output = Option<EndReason>;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Option<EndReason>>, Error> {
+        loop {
+            self.state = match &mut self.state {
+                State::Begin => {
+                    let request = container::inspect(&self.id)?;
+                    State::Inspect(Box::new(Call::new(INSPECT, &self.target, &request)))
+                }
+                State::Inspect(call) => {
+                    let answer = ready!(call.poll(now, link));
+                    self.details = self.inspected(&answer)?;
+                    if self.here.ended || self.details.as_ref().is_some_and(Known::has_not_ended) {
+                        return Ok(Step::Done(self.judge(false)));
+                    }
+                    State::Events(self.ask(Some(&self.id)))
+                }
+                State::Events(call) => {
+                    // An engine that does not remember is no error.
+                    match call.poll(now, link) {
+                        Ok(Step::Need(need)) => return Ok(need.into()),
+                        Ok(Step::Done(answer)) if answer.is_success() => {
+                            let limits = self.target.limits();
+                            self.events = Some(events::read(Some(&self.id), &answer.body, limits));
+                        }
+                        Ok(Step::Done(answer)) => {
+                            let error = refusal::refused(EVENTS, &Subject::Engine, &answer);
+                            tracing::warn!(%error, "why a container ended may not be known");
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "why a container ended may not be known");
+                            link.hang_up();
+                        }
+                    }
+                    let remembers = |events: &Vec<Happened>| events.iter().any(|one| one.action == "start");
+                    let forgot = self.events.as_ref().is_some_and(|events| !remembers(events));
+                    if self.target.kind() != EngineKind::Docker || !forgot {
+                        return Ok(Step::Done(self.judge(false)));
+                    }
+                    State::All(self.ask(None))
+                }
+                State::All(call) => {
+                    let count = match call.poll(now, link) {
+                        Ok(Step::Need(need)) => return Ok(need.into()),
+                        Ok(Step::Done(answer)) if answer.is_success() => {
+                            events::read(None, &answer.body, self.target.limits()).len()
+                        }
+                        _ => REMEMBERED,
+                    };
+                    return Ok(Step::Done(self.judge(count < REMEMBERED)));
+                }
+            };
+        }
+    }
+}
+
+impl fmt::Debug for WhyEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WhyEnded").field("id", &self.id).finish_non_exhaustive()
+    }
+}
