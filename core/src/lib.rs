@@ -19,8 +19,10 @@ pub mod files;
 pub mod fuzzing;
 pub mod guide;
 pub mod http;
+mod image_ref;
 pub mod limits;
 mod link;
+mod listing;
 mod op;
 pub mod protocol_error;
 mod result;
@@ -35,7 +37,7 @@ pub mod stream;
 
 pub use api::{
     BuiltImage, Connecting, Container, ContainerState, Creating, Ending, Engine, ExecStream, FileReader, FileWriter,
-    Options, Process, Session, SessionOptions, Stdin, StreamChunk,
+    Options, Pool, Process, Resuming, Session, SessionOptions, Stdin, StreamChunk, Taking,
 };
 /// Bytes that are shared and not copied: `&[u8]` in every other respect.
 pub use bytes::Bytes;
@@ -48,16 +50,18 @@ pub use engine_api::EngineKind;
 pub use engine_api::image::ImageSummary;
 pub use error::{CloseReason, ContainerError, Error, ExecError, ImageError, SocketError};
 pub use files::{DEFAULT_FILE_LIMIT, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, LocalError};
+pub use image_ref::ImageRef;
 pub use limits::Limits;
 pub use link::Link;
+pub use listing::{ContainerSummary, ListFilter, Prune, Pruned};
 pub use op::files::{FileCall, NextBytes, Pull, Push, Settle};
 pub use op::live::{
     Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
 };
 pub use op::session::{Closing, Interrupt, OnStuck, SendAndWait, ShellState, StartTurn, Turn, TurnResult};
 pub use op::{
-    Ask, KillProcess, KillReport, Need, Op, Pause, ProcessInfo, Processes, Remove, Restart, Run, RunningProcess,
-    Shutdown, Slot, Step, Wait,
+    Ask, Destroy, KillProcess, KillReport, Need, Op, Pause, ProcessInfo, Processes, Pruning, Reboot, Remove, Restart,
+    Run, RunningProcess, Shutdown, Slot, Snapshot, Step, Wait,
 };
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};

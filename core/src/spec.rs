@@ -36,6 +36,8 @@ pub struct ContainerSpec {
     pub(crate) network: Network,
     pub(crate) grace: Duration,
     pub(crate) auto_remove: bool,
+    pub(crate) persistent: bool,
+    pub(crate) lifetime: Option<Duration>,
 }
 
 /// What a container may reach.
@@ -51,6 +53,9 @@ pub enum Network {
     /// and `container:`, are refused.
     Named(String),
 }
+
+/// The longest lifetime, in seconds: what every `sleep` takes.
+const LONGEST_LIFETIME: u64 = i32::MAX as u64;
 
 /// The longest grace: a day.
 const LONGEST_GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -74,6 +79,8 @@ impl ContainerSpec {
             network: Network::None,
             grace: Duration::from_secs(10),
             auto_remove: true,
+            persistent: false,
+            lifetime: None,
         }
     }
 
@@ -169,6 +176,54 @@ impl ContainerSpec {
         self
     }
 
+    /// It outlives the value that stands for it, and this program: it goes on until it is
+    /// [shut down](crate::Container::shutdown), [destroyed](crate::Engine::destroy), or its main process ends. Any program
+    /// finds it with [`Engine::list`](crate::Engine::list) and [`Engine::attach`](crate::Engine::attach).
+    ///
+    /// It does not [remove itself](Self::auto_remove) then, unless that is asked for behind this. A main process of your
+    /// own gets no standard input. That a container stays cannot be decided later: the main process of any other ends with
+    /// its input, which is this program's.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pocket_dock_core::ContainerSpec;
+    ///
+    /// // It outlives this program, for an hour at most, and leaves nothing behind then.
+    /// let spec = ContainerSpec::new("busybox")
+    ///     .name("build-cache")
+    ///     .persistent()
+    ///     .lifetime(Duration::from_secs(3600))
+    ///     .auto_remove(true);
+    /// # let _ = spec;
+    /// ```
+    #[must_use]
+    pub fn persistent(mut self) -> Self {
+        self.persistent = true;
+        self.auto_remove = false;
+        self
+    }
+
+    /// How long its main process runs after each start, whatever becomes of this program: then it ends by itself, and all
+    /// in it. Rounded up to whole seconds, 1 s at least and 68 years at most. The image must have `sleep`, and two more of its
+    /// [processes](Self::pids) are taken where it is not [persistent](Self::persistent).
+    ///
+    /// It is the main process that is there without a command of yours that keeps it; with one, it is refused: end your own
+    /// in time, as with `timeout 60 PROGRAM`. What runs in the container as root, or as the same user, can end it early, and,
+    /// if it means to, stop the clock.
+    #[must_use]
+    pub fn lifetime(mut self, limit: Duration) -> Self {
+        self.lifetime = Some(limit);
+        self
+    }
+
+    /// How many processes the main process that is ours takes.
+    fn main_processes(&self) -> u64 {
+        match (self.persistent, self.lifetime) {
+            (false, Some(_)) => 4,
+            _ => 2,
+        }
+    }
+
     /// Refuses what no engine could do, before anything is sent.
     pub(crate) fn check(&self) -> Result<(), Error> {
         check_text("the image's name", &self.image)?;
@@ -213,10 +268,25 @@ impl ContainerSpec {
         if self.pids == Some(0) || self.pids.is_some_and(|count| i64::try_from(count).is_err()) {
             return Err(Error::misuse("a limit of processes is at least 1 and less than 2^63"));
         }
-        if self.command.is_none() && self.pids == Some(1) {
-            return Err(Error::misuse(
-                "a limit of one process is too small: the main process takes two, and each command two or more; raise it",
-            ));
+        let taken = self.main_processes();
+        if let (None, Some(count)) = (&self.command, self.pids.filter(|count| *count < taken)) {
+            return Err(Error::misuse(format!(
+                "a limit of {count} process(es) is too small: the main process takes {taken}, and each command two or \
+                 more; raise it"
+            )));
+        }
+        if let Some(lifetime) = self.lifetime {
+            if self.command.is_some() {
+                return Err(Error::misuse(
+                    "a lifetime is kept by the main process that is there without a command: leave the command out, or \
+                     end it in time by itself, as with `timeout 60 PROGRAM`",
+                ));
+            }
+            if lifetime.is_zero() || lifetime > Duration::from_secs(LONGEST_LIFETIME) {
+                return Err(Error::misuse(format!(
+                    "a lifetime of {lifetime:?} cannot be kept: it is more than nothing and 68 years at most"
+                )));
+            }
         }
         if self.grace > LONGEST_GRACE {
             return Err(Error::misuse(format!(
@@ -231,7 +301,8 @@ impl ContainerSpec {
     }
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+/// A container's name, or its id: neither is anything but one segment of a path.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let mut characters = name.chars();
     let first = characters.next().is_some_and(|c| c.is_ascii_alphanumeric());
     if first && name.len() >= 2 && characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')) {
@@ -304,6 +375,11 @@ mod tests {
         let spec = || ContainerSpec::new("busybox");
         assert_eq!(spec().check(), Ok(()));
         assert_eq!(spec().command(["true"]).pids(1).check(), Ok(()));
+        assert_eq!(spec().lifetime(Duration::from_secs(9)).pids(4).check(), Ok(()));
+        assert_eq!(
+            spec().lifetime(Duration::from_secs(9)).persistent().pids(2).check(),
+            Ok(())
+        );
         for wrong in [
             ContainerSpec::new(""),
             spec().name("../x"),
@@ -319,6 +395,10 @@ mod tests {
             spec().memory(0),
             spec().pids(0),
             spec().pids(1),
+            spec().lifetime(Duration::from_secs(9)).pids(3),
+            spec().lifetime(Duration::ZERO),
+            spec().lifetime(Duration::MAX),
+            spec().lifetime(Duration::from_secs(9)).command(["true"]),
             spec().network(Network::Named(String::new())),
             spec().network(Network::Named("host".into())),
             spec().network(Network::Named("none".into())),

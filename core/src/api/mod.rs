@@ -5,14 +5,16 @@ mod container;
 mod engine;
 mod file;
 mod held;
+mod pool;
 mod process;
 mod session;
 mod stream;
 
 pub use connecting::Connecting;
 pub use container::{Container, ContainerState, Ending};
-pub use engine::{BuiltImage, Creating, Engine, Options};
+pub use engine::{BuiltImage, Creating, Engine, Options, Resuming};
 pub use file::{FileReader, FileWriter};
+pub use pool::{Pool, Taking};
 pub use process::Process;
 pub use session::{Session, SessionOptions};
 pub use stream::{ExecStream, Stdin, StreamChunk};

@@ -1,7 +1,7 @@
 //! Makes a container and starts it, on a leash.
 //!
 //! ```text
-//! List ──► Sweep* ──► Create ──► Attach ──(keep)──► Start ──► Done
+//! List ──► Sweep* ──► Create ──► Attach ──(keep)──► Start ──► Done      one that is to stay is not attached to
 //!                       │           │                 │
 //!                       └───────────┴── failed, or ───┴──► Undo ──► the first error
 //!                                       abandoned
@@ -22,7 +22,7 @@ use crate::engine_api::{Target, json};
 use crate::error::{ContainerError, Error};
 use crate::http::Answer;
 use crate::link::Link;
-use crate::runtime::{Host, Owner};
+use crate::runtime::Host;
 use crate::spec::{ContainerSpec, Network};
 
 /// How long the orphans of others may hold up the creation, all together and each.
@@ -90,6 +90,12 @@ impl Create {
         }
     }
 
+    /// The leash is put where another one was.
+    pub(crate) fn leashed(self, leash: &Slot) -> Self {
+        let leash = leash.clone();
+        Self { leash, ..self }
+    }
+
     fn create(&self) -> Result<State, Error> {
         let request = container::create(&self.name, &self.spec, &self.marks)?;
         Ok(State::Create(Call::new("create container", &self.target, &request)))
@@ -148,11 +154,8 @@ impl Create {
         let Ok(listed) = json::<Vec<container::Listed>>("list containers", &answer.body) else {
             return Vec::new();
         };
-        let dead = |one: &container::Listed| {
-            let owner = one.label(container::OWNER).and_then(|text| text.parse::<Owner>().ok());
-            one.is_ours() && owner.is_some_and(|owner| host.lives(&owner) == Some(false))
-        };
-        listed.into_iter().filter(dead).map(|one| one.id).collect()
+        let orphans = listed.into_iter().filter(|one| one.is_orphan(&**host));
+        orphans.map(|one| one.id).collect()
     }
 
     fn step(&mut self, now: Instant, link: &mut Link) -> Result<Step<Created>, Error> {
@@ -230,6 +233,10 @@ impl Create {
                     self.id = created.id;
                     if self.abandoned {
                         self.state = self.undo(Error::misuse("abandoned"), link);
+                        continue;
+                    }
+                    if self.spec.persistent {
+                        self.state = State::Keep;
                         continue;
                     }
                     State::Attach(Call::new(
