@@ -68,6 +68,16 @@ pub enum Error {
         /// The engine's own message.
         message: String,
     },
+    /// No container of a pool was ready in time.
+    #[error(
+        "no container of the pool was ready within {limit:?}: it has {size}, and they are taken faster than the engine makes them; make the pool larger, wait longer with `Pool::take_within`, or take fewer at a time"
+    )]
+    PoolEmpty {
+        /// How many containers the pool keeps ready.
+        size: usize,
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// The caller asked for something that cannot be. Nothing was sent to the engine.
     #[error("{0}")]
     Misuse(String),
@@ -86,6 +96,7 @@ impl fmt::Debug for Error {
             Self::Deadline { .. } => "Deadline",
             Self::Protocol { .. } => "Protocol",
             Self::Refused { .. } => "Refused",
+            Self::PoolEmpty { .. } => "PoolEmpty",
             Self::Misuse(_) => "Misuse",
         };
         write!(f, "{kind}: {self}")
@@ -248,6 +259,40 @@ pub enum ContainerError {
         /// Its name.
         name: String,
     },
+    /// This program rebooted the container in the middle of a stream, a process or a session.
+    #[error(
+        "container {name} was rebooted by this program, and its commands ended with it: start them again, and open sessions anew with `Container::session`"
+    )]
+    Rebooted {
+        /// Its name.
+        name: String,
+    },
+    /// The container could not be made anew.
+    #[error("container {name} could not be rebooted: {why}. {}", rebooted_left(*.removed))]
+    RebootFailed {
+        /// Its name.
+        name: String,
+        /// Whether the old one is gone. If not, it may still be there, as it was or stopped.
+        removed: bool,
+        /// What went wrong.
+        why: Box<Error>,
+    },
+    /// The container ends with the program that made it, and cannot be left behind.
+    #[error(
+        "container {name} is tied to the program that made it and cannot be left behind: make it with `ContainerSpec::persistent`, which cannot be changed later"
+    )]
+    NotPersistent {
+        /// Its name.
+        name: String,
+    },
+    /// The container was not made by pocket-dock, or has not the name any more that it was made with.
+    #[error(
+        "container {name} is none of pocket-dock's, so it is left alone: its labels are missing, or are those of an image, or it was renamed. `Engine::list` has those that are"
+    )]
+    Foreign {
+        /// Name or id.
+        name: String,
+    },
     /// It was told to end and is still there.
     #[error(
         "container {name} is still there {after:?} after it was removed: the engine may be stuck; remove it by hand when the engine answers again. The engine said: {message}"
@@ -275,6 +320,14 @@ pub enum ImageError {
         image: String,
         /// The engine's own message.
         message: String,
+    },
+    /// This is no name of an image. Nothing was sent to the engine.
+    #[error("{name:?} is no name of an image: {why}; names are `[registry/]repository[:tag][@digest]`")]
+    BadName {
+        /// The name as it was given.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// The build failed. The fault is in the context or its Dockerfile.
     #[error("building the image failed: {message}\n{}", .log.trim_end())]
@@ -372,6 +425,14 @@ impl Error {
             ProtocolError::BadRequest { .. } => Self::Misuse(source.to_string()),
             source => Self::Protocol { what, source },
         }
+    }
+}
+
+fn rebooted_left(removed: bool) -> &'static str {
+    if removed {
+        "The old one was removed, and nothing is left of either: correct what is wrong, and reboot again, or make another"
+    } else {
+        "The old one may still be there, as it was or stopped: look with `Container::inspect`"
     }
 }
 

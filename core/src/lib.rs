@@ -22,9 +22,11 @@ pub mod files;
 pub mod fuzzing;
 pub mod guide;
 pub mod http;
+mod image_ref;
 mod info;
 pub mod limits;
 mod link;
+mod listing;
 mod op;
 pub mod protocol_error;
 mod result;
@@ -41,7 +43,7 @@ pub mod stream;
 
 pub use api::{
     BuiltImage, Connecting, Container, ContainerState, Creating, Doctor, Ending, Engine, ExecStream, FileReader,
-    FileWriter, Options, Process, Session, SessionOptions, StatsStream, Stdin, StreamChunk,
+    FileWriter, Options, Pool, Process, Resuming, Session, SessionOptions, StatsStream, Stdin, StreamChunk, Taking,
 };
 pub use applied::{Applied, AppliedMount, Difference};
 /// Bytes that are shared and not copied: `&[u8]` in every other respect.
@@ -57,17 +59,19 @@ pub use engine_api::EngineKind;
 pub use engine_api::image::ImageSummary;
 pub use error::{CloseReason, ContainerError, Error, ExecError, ImageError, SocketError};
 pub use files::{DEFAULT_FILE_LIMIT, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, LocalError};
+pub use image_ref::ImageRef;
 pub use info::{ContainerInfo, NetworkAddress};
 pub use limits::Limits;
 pub use link::Link;
+pub use listing::{ContainerSummary, ListFilter, Prune, Pruned};
 pub use op::files::{FileCall, NextBytes, Pull, Push, Settle};
 pub use op::live::{
     Kill, Next, NextLine, NextText, Origin, Quieted, Relaxed, Start, StreamLine, TextChunk, UntilEnd, UntilLimit, Write,
 };
 pub use op::session::{Closing, Interrupt, OnStuck, SendAndWait, ShellState, StartTurn, Turn, TurnResult};
 pub use op::{
-    Ask, Info, KillProcess, KillReport, Need, NextStats, Op, Pause, ProcessInfo, Processes, Remove, Restart, Run,
-    RunningProcess, Shutdown, Slot, Step, Wait, WhyEnded,
+    Ask, Destroy, Info, KillProcess, KillReport, Need, NextStats, Op, Pause, ProcessInfo, Processes, Pruning, Reboot,
+    Remove, Restart, Run, RunningProcess, Shutdown, Slot, Snapshot, Step, Wait, WhyEnded,
 };
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};

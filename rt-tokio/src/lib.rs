@@ -35,13 +35,14 @@ pub use pocket_dock_core::archive::FileTime;
 pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
     Applied, AppliedMount, BoundPort, BufferSnapshot, BuiltImage, Bytes, Channel, Check, Checkup, CloseReason, Command,
-    ContainerError, ContainerInfo, ContainerSpec, ContainerState, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT,
-    DEFAULT_OUTPUT_LIMIT, Device, Difference, Endpoint, EngineKind, Error, ExecError, ExecResult, ExecSummary,
-    FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Finding, Frame, ImageError, ImageSummary,
-    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, NetworkAddress, OnStuck, Options, Origin,
-    Output, Port, PortProtocol, ProcessInfo, ProtocolError, Report, RingBuffer, RunningProcess, Seccomp,
-    SessionOptions, Severity, SharedRingBuffer, ShellState, Signal, Size, SizeError, SocketError, Stats, StreamChunk,
-    StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume, archive, files,
+    ContainerError, ContainerInfo, ContainerSpec, ContainerState, ContainerSummary, DEFAULT_BUFFER_BYTES,
+    DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Device, Difference, Endpoint, EngineKind, Error, ExecError, ExecResult,
+    ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Finding, Frame, ImageError,
+    ImageRef, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, ListFilter, LocalError, Network,
+    NetworkAddress, OnStuck, Options, Origin, Output, Port, PortProtocol, ProcessInfo, ProtocolError, Prune, Pruned,
+    Report, RingBuffer, RunningProcess, Seccomp, SessionOptions, Severity, SharedRingBuffer, ShellState, Signal, Size,
+    SizeError, SocketError, Stats, StreamChunk, StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume,
+    archive, files,
 };
 
 use std::sync::Arc;
@@ -60,6 +61,9 @@ pub type Engine = pocket_dock_core::Engine<Tokio>;
 
 /// A container; see [`pocket_dock_core::Container`]. Dropping it never blocks: it is removed in the background.
 pub type Container = pocket_dock_core::Container<Tokio>;
+
+/// Containers that are ready before anybody wants one; see [`pocket_dock_core::Pool`]. Dropping it never blocks: what is in it is removed in the background.
+pub type Pool = pocket_dock_core::Pool<Tokio>;
 
 /// A command whose output is read while it runs; see [`pocket_dock_core::ExecStream`].
 pub type ExecStream = pocket_dock_core::ExecStream<Tokio>;

@@ -7,24 +7,30 @@ use std::time::{Duration, Instant};
 use super::{Engine, hex};
 use crate::command::Command;
 use crate::engine_api::container;
-use crate::engine_api::json;
 use crate::engine_api::refusal::Subject;
 use crate::error::Error;
 use crate::http::{Answer, Request};
 use crate::link::Link;
 use crate::op::live::{Beside, Callbacks, Quieted, Relaxed};
 use crate::op::unpaused::Unpaused;
-use crate::op::{Ask, Created, Op, Pause, Place, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
+use crate::op::{Ask, Created, Identity, Op, Pause, Place, Remove, Restart, Run, Shutdown, Slot, Step, Wait};
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 use crate::spec::{ContainerSpec, Defaults};
 
+mod again;
 mod applied;
 mod beside;
 mod files;
 mod info;
+mod tie;
 
-/// A container that is ours: it ends with this value, and with this program, however that ends.
+pub use tie::ContainerState;
+pub(super) use tie::{End, Tie};
+
+/// A container that is ours: it ends with this value, and with this program, however that ends; unless it is
+/// [persistent](ContainerSpec::persistent), or belongs to another value and was [attached](Engine::attach) to: then dropping
+/// this leaves it as it is.
 ///
 /// Dropping it kills and removes it. Where calls block, that is done when the drop returns (0.1 s as a rule). Elsewhere
 /// the drop does not block, on whatever thread and even while the runtime shuts down: the removal is done in the
@@ -34,12 +40,13 @@ mod info;
 #[derive(Debug)]
 pub struct Container<R: Runtime> {
     engine: Engine<R>,
-    id: String,
+    identity: Arc<Identity>,
     name: String,
     leash: Slot,
     grace: Duration,
     auto_remove: bool,
     own_main: bool,
+    tie: Tie,
     /// What it was made of, if it was made here.
     spec: Option<Arc<ContainerSpec>>,
     /// It has ended, or is being ended; a failure to do so takes it back.
@@ -50,57 +57,8 @@ pub struct Container<R: Runtime> {
     beside: Arc<Beside>,
 }
 
-/// What the main process that is ours is left to end: it ends at once, unless it was started so lately that it does not
-/// listen yet.
-const OWN_GRACE: Duration = Duration::from_secs(1);
-
 /// Among what its main process was told: to stop.
 const STOP: u64 = 1;
-
-/// How a container is to end.
-#[derive(Debug, Clone)]
-pub(super) struct End {
-    pub(super) grace: Duration,
-    pub(super) auto_remove: bool,
-    /// Whether the main process is ours, and not one of the user's.
-    pub(super) own_main: bool,
-    pub(super) spec: Option<Arc<ContainerSpec>>,
-}
-
-impl End {
-    pub(super) fn of(spec: &ContainerSpec) -> Self {
-        let own_main = spec.command.is_none();
-        let grace = if own_main {
-            spec.grace.min(OWN_GRACE)
-        } else {
-            spec.grace
-        };
-        Self {
-            grace,
-            auto_remove: spec.auto_remove,
-            own_main,
-            spec: Some(Arc::new(spec.clone())),
-        }
-    }
-}
-
-/// What an engine says about a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ContainerState {
-    /// The engine's own word, such as `running`, `paused`, `exited`, `removing`.
-    pub status: String,
-    /// Whether the main process runs; true also while it is paused.
-    pub running: bool,
-    /// Whether it is paused.
-    pub paused: bool,
-    /// How the main process ended, once it has.
-    pub exit_code: Option<i64>,
-    /// Whether the kernel killed the main process because the container's memory was used up. Of a command that was killed
-    /// so, with exit code 137, no engine is sure to say it: newer Dockers set this for it, others do not. Podman 4 does not
-    /// say it of the main process either.
-    pub oom_killed: bool,
-}
 
 impl<R: Runtime> Container<R> {
     pub(super) fn new(engine: Engine<R>, created: Created, end: End) -> Self {
@@ -110,19 +68,20 @@ impl<R: Runtime> Container<R> {
         Self {
             beside: Arc::new(beside),
             engine,
-            id,
+            identity: Arc::new(Identity::new(id)),
             name,
             leash,
             grace: end.grace,
             auto_remove: end.auto_remove,
             own_main: end.own_main,
+            tie: end.tie,
             spec: end.spec,
             ended: Arc::default(),
             told: AtomicU64::new(0),
         }
     }
 
-    /// Its id on the engine: 64 hex digits.
+    /// Its id on the engine: 64 hex digits. Another one after [`reboot_fresh`](Self::reboot_fresh).
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error};
@@ -133,7 +92,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        self.identity.id()
     }
 
     /// Its name: `pd-` and 8 hex digits unless the spec gave one.
@@ -201,7 +160,7 @@ impl<R: Runtime> Container<R> {
 
     fn place(&self) -> Place {
         Place {
-            id: self.id.clone(),
+            id: self.id().to_owned(),
             name: self.name.clone(),
             removes_itself: self.auto_remove,
         }
@@ -223,19 +182,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn inspect(&self) -> R::Returns<Ask<ContainerState>> {
-        self.ask("inspect container", container::inspect(&self.id), |answer| {
-            let state = json::<container::Inspected>("inspect container", &answer.body)?
-                .state
-                .unwrap_or_default();
-            let running = state.running.unwrap_or(false);
-            Ok(ContainerState {
-                status: state.status.unwrap_or_default(),
-                running,
-                paused: state.paused.unwrap_or(false),
-                exit_code: state.exit_code.filter(|_| !running),
-                oom_killed: state.oom_killed.unwrap_or(false),
-            })
-        })
+        self.engine.runtime().drive(self.looking())
     }
 
     /// Freezes all its processes. Where the engine cannot freeze them at once, it is asked again for 10 s.
@@ -254,7 +201,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError`]; [`Error::Refused`] if it is paused already.
     pub fn pause(&self) -> R::Returns<Pause> {
-        let pause = Pause::new(self.engine.target(), &self.id, &self.name);
+        let pause = Pause::new(self.engine.target(), self.id(), &self.name);
         self.engine.runtime().drive(pause)
     }
 
@@ -275,7 +222,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError`]; [`Error::Refused`] if it is not paused.
     pub fn unpause(&self) -> R::Returns<Ask<()>> {
-        self.ask("unpause container", container::unpause(&self.id), |_| Ok(()))
+        self.ask("unpause container", container::unpause(self.id()), |_| Ok(()))
     }
 
     /// Sends a signal to its main process. A paused container goes on first: no engine delivers it otherwise, and some lose
@@ -295,7 +242,7 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ContainerError`].
     pub fn kill(&self, signal: Signal) -> R::Returns<Relaxed<Ask<()>>> {
         self.told.fetch_or(1 << signal.number(), Ordering::Relaxed);
-        let kill = self.unpaused("kill container", container::kill(&self.id, signal));
+        let kill = self.unpaused("kill container", container::kill(self.id(), signal));
         let ask = self.tell("kill container", kill.map(Unpaused::looking));
         self.engine.runtime().drive(Relaxed::all(ask, &self.beside))
     }
@@ -323,7 +270,7 @@ impl<R: Runtime> Container<R> {
     pub fn stop(&self) -> R::Returns<Quieted<Ask<()>>> {
         self.told.fetch_or(STOP, Ordering::Relaxed);
         let limit = self.engine.target().answer_limit().saturating_add(self.grace);
-        let stop = self.unpaused("stop container", container::stop(&self.id, self.grace));
+        let stop = self.unpaused("stop container", container::stop(self.id(), self.grace));
         let ask = self.tell("stop container", stop.map(|stop| stop.within(limit)));
         self.engine.runtime().drive(Quieted::new(ask, &self.beside))
     }
@@ -344,12 +291,11 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`].
+    /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] if it is tied to another
+    /// program.
     pub fn start(&self) -> R::Returns<Restart> {
         self.told.store(0, Ordering::Relaxed);
-        self.engine
-            .runtime()
-            .drive(Restart::start(self.engine.target(), &self.id, &self.leash))
+        self.engine.runtime().drive(self.start_op())
     }
 
     /// Ends the main process, as [`stop`](Self::stop) does, and all others with it, and runs it again. Files are as they
@@ -374,24 +320,13 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Deadline`] if the main process
     /// has not ended within [`crate::Options::answer_limit`] and the grace; [`Error::Misuse`] on an engine that could
-    /// lose it.
+    /// lose it, or if it is tied to another program.
     pub fn restart(&self) -> R::Returns<Quieted<Restart>> {
         self.told.store(0, Ordering::Relaxed);
-        let (target, id, leash, grace) = (self.engine.target(), &self.id, &self.leash, self.grace);
-        let restart = if !self.auto_remove {
-            Restart::stop_and_start(target, id, leash, grace)
-        } else if self.engine.restarts_well() {
-            Restart::at_once(target, id, leash, grace)
-        } else {
-            let why = format!(
-                "{} {} may lose a container that removes itself while it is restarted, so it is not tried: make the \
-                 container with `ContainerSpec::auto_remove(false)`, or use Docker 26, Podman 5 or newer",
-                self.engine.kind(),
-                self.engine.version()
-            );
-            Restart::refused_here(target, id, leash, why)
-        };
-        self.engine.runtime().drive(Quieted::new(restart, &self.beside))
+        let restart = self.restart_it();
+        let refused = restart.is_refused();
+        let restart = Quieted::new(restart, &self.beside).unless(refused);
+        self.engine.runtime().drive(restart)
     }
 
     /// Waits until its main process ends, however long that takes, and gives its exit code, at once if it has ended
@@ -414,7 +349,7 @@ impl<R: Runtime> Container<R> {
     pub fn wait(&self) -> R::Returns<Wait> {
         self.engine
             .runtime()
-            .drive(Wait::new(self.engine.target(), &self.id, &self.name))
+            .drive(Wait::new(self.engine.target(), self.id(), &self.name))
     }
 
     /// Tells the main process to end (SIGTERM), ends its standard input, kills it after the spec's grace, and sees that
@@ -434,13 +369,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::StillThere`] and those of the connection.
     pub fn shutdown(&self) -> R::Returns<Ending> {
-        // The main process of ours has nothing to save, and may have been started so lately that it cannot be told yet.
-        let shutdown = if self.own_main {
-            Ok(Shutdown::forced(self.engine.target(), &self.id))
-        } else {
-            Shutdown::polite(self.engine.target(), &self.id, self.grace, &self.leash)
-        };
-        self.end(shutdown)
+        self.end(self.shutdown_op())
     }
 
     /// Kills everything in it and sees that it is gone. Done already, it is done.
@@ -458,11 +387,11 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::StillThere`] and those of the connection.
     pub fn shutdown_force(&self) -> R::Returns<Ending> {
-        self.end(Ok(Shutdown::forced(self.engine.target(), &self.id)))
+        self.end(Ok(Shutdown::forced(self.engine.target(), self.id())))
     }
 
     fn end(&self, shutdown: Result<Shutdown, Error>) -> R::Returns<Ending> {
-        self.ended.store(true, Ordering::Relaxed);
+        self.ended.store(true, Ordering::SeqCst);
         self.engine.runtime().drive(Ending {
             shutdown: Some(shutdown.map(|shutdown| Quieted::new(shutdown, &self.beside))),
             leash: self.leash.clone(),
@@ -471,7 +400,7 @@ impl<R: Runtime> Container<R> {
     }
 
     fn unpaused(&self, what: &'static str, request: Result<Request, Error>) -> Result<Unpaused, Error> {
-        Ok(Unpaused::new(what, self.engine.target(), &self.id, request?))
+        Ok(Unpaused::new(what, self.engine.target(), self.id(), request?))
     }
 
     fn tell(&self, what: &'static str, unpaused: Result<Unpaused, Error>) -> Ask<()> {
@@ -493,9 +422,9 @@ impl<R: Runtime> Container<R> {
 
 impl<R: Runtime> Drop for Container<R> {
     fn drop(&mut self) {
-        if !self.ended.load(Ordering::Relaxed) {
+        if self.tie == Tie::Here && !self.ended.swap(true, Ordering::SeqCst) {
             self.leash.clear();
-            let remove = Remove::new(self.engine.target(), &self.id);
+            let remove = Remove::new(self.engine.target(), self.id());
             self.engine.runtime().finish(Quieted::new(remove, &self.beside));
         }
     }
@@ -524,7 +453,7 @@ impl Op for Ending {
             Ok(Step::Done(())) => self.leash.clear(),
             Ok(Step::Need(_)) => {}
             // The drop tries again.
-            Err(_) => self.ended.store(false, Ordering::Relaxed),
+            Err(_) => self.ended.store(false, Ordering::SeqCst),
         }
         step
     }

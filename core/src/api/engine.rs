@@ -17,12 +17,17 @@ use crate::engine_api::progress::Said;
 use crate::engine_api::refusal::Subject;
 use crate::engine_api::{EngineKind, Target, json};
 use crate::error::{Error, ImageError};
+use crate::image_ref::ImageRef;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::op::connect::Found;
 use crate::op::{Ask, Create, Op, Step};
-use crate::runtime::Runtime;
+use crate::runtime::{Host, Runtime};
 use crate::spec::ContainerSpec;
+
+mod listing;
+
+pub use listing::Resuming;
 
 /// How long a build or the upload of an image may take.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
@@ -234,26 +239,24 @@ impl<R: Runtime> Engine<R> {
     ///
     /// The first creation removes what programs that have died left on the engine, for 10 s at most.
     pub fn create(&self, spec: ContainerSpec) -> R::Returns<Creating<R>> {
+        self.0.runtime.drive(self.creating(spec))
+    }
+
+    pub(super) fn creating(&self, spec: ContainerSpec) -> Creating<R> {
         let host = self.0.runtime.host();
-        let random = hex(host.entropy());
-        let created_at = jiff::Timestamp::try_from(host.now())
-            .map(|now| now.to_string())
-            .unwrap_or_default();
-        let owner = host.owner().map(|owner| owner.to_string());
-        let name = spec.name.clone().unwrap_or_else(|| format!("pd-{}", &random[..8]));
-        let marks = Marks {
-            instance: random,
-            created_at,
-            owner,
-        };
+        let marks = marks(&*host);
+        let name = spec
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("pd-{}", &marks.instance[..8]));
         let end = End::of(&spec);
         let sweep = (!self.0.swept.load(Ordering::Relaxed)).then_some(host);
         let create = Create::new(&self.0.target, spec, name, marks, sweep);
-        self.0.runtime.drive(Creating {
+        Creating {
             engine: self.clone(),
             create,
             end,
-        })
+        }
     }
 
     /// The images the engine has.
@@ -299,11 +302,11 @@ impl<R: Runtime> Engine<R> {
     /// ```
     ///
     /// # Errors
-    /// [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin, or a base image is
+    /// [`ImageError::BadName`]; [`ImageError::BuildFailed`] with the end of the log, also where the engine refuses to begin, or a base image is
     /// missing and cannot be pulled.
     pub fn build_image(&self, tag: &str, context: impl Into<Bytes>) -> R::Returns<Ask<BuiltImage>> {
         let what = "build image";
-        let request = image::split_name(tag).map(|_| image::build(tag));
+        let request = ImageRef::new_tag(tag).map(|_| image::build(tag)).map_err(Error::from);
         let ask = Ask::progress(what, &self.0.target, Subject::Build, request, |said| {
             let log = said.log;
             match (said.error, said.id) {
@@ -358,14 +361,16 @@ impl<R: Runtime> Engine<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Refused`] with the engine's words if it is no tar.
+    /// [`ImageError::BadName`]; [`Error::Refused`] with the engine's words if it is no tar.
     pub fn import_image<I>(&self, name: &str, root: impl Into<Bytes>, changes: I) -> R::Returns<Ask<String>>
     where
         I: IntoIterator,
         I::Item: Into<String>,
     {
         let changes: Vec<String> = changes.into_iter().map(Into::into).collect();
-        let request = image::split_name(name).map(|(repository, tag)| image::import(repository, tag, &changes));
+        let request = ImageRef::new_tag(name)
+            .map(|(repository, tag)| image::import(&repository, &tag, &changes))
+            .map_err(Error::from);
         self.upload("import image", request, root.into(), |said| {
             image::normal_id(&said.id.unwrap_or(said.log))
         })
@@ -413,7 +418,7 @@ impl<R: Runtime> Engine<R> {
         self.0.runtime.drive(ask.body(data).within(UPLOAD_LIMIT))
     }
 
-    fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         what: &'static str,
         subject: Subject,
@@ -442,6 +447,19 @@ impl<R: Runtime> Engine<R> {
 
     pub(super) fn runtime(&self) -> &R {
         &self.0.runtime
+    }
+}
+
+/// The labels of a container that is made now.
+pub(super) fn marks(host: &dyn Host) -> Marks {
+    let instance = hex(host.entropy());
+    let created_at = jiff::Timestamp::try_from(host.now())
+        .map(|now| now.to_string())
+        .unwrap_or_default();
+    Marks {
+        instance,
+        created_at,
+        owner: host.owner().map(|owner| owner.to_string()),
     }
 }
 

@@ -1,21 +1,15 @@
-//! `/images` and `/build`: list, build, load, import.
+//! `/images`, `/build` and `/commit`: list, inspect, build, load, import, commit.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::container::Config;
 use super::path;
 use crate::error::Error;
 use crate::http::{Path, Request};
 
 pub(crate) fn list() -> Request {
     Request::get(Path::new("/images/json"))
-}
-
-/// An inspected image, as far as we look.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub(crate) struct Inspected {
-    pub(crate) config: Option<Config>,
 }
 
 /// The body is a tar with a Dockerfile in it. A base image that is missing is pulled by the engine, if it can.
@@ -44,9 +38,23 @@ pub(crate) fn import(repository: &str, tag: &str, changes: &[String]) -> Request
     Request::post(path).chunked("application/x-tar")
 }
 
-/// By its name or id.
+/// By name or id. The slashes of a name stay in its segment, escaped: engines take them so.
 pub(crate) fn inspect(name: &str) -> Result<Request, Error> {
-    path("/images", name, "/json").map(Request::get)
+    Ok(Request::get(path("/images", name, "/json")?))
+}
+
+/// Makes an image of a container, which is frozen meanwhile. `changes` are lines as in a Dockerfile.
+pub(crate) fn commit(container: &str, repository: &str, tag: &str, changes: &[String]) -> Request {
+    let mut path = Path::new("/commit")
+        .query("container", container)
+        .query("repo", repository)
+        .query("tag", tag)
+        .query("pause", "1");
+    for change in changes {
+        path = path.query("changes", change);
+    }
+    // Podman 4 wants a body.
+    Request::post(path).empty_json()
 }
 
 /// An image on the engine.
@@ -68,30 +76,6 @@ fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Ve
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// `repository[:tag]` in its two parts. The colon of a registry's port is not taken for the tag's.
-pub(crate) fn split_name(name: &str) -> Result<(&str, &str), Error> {
-    if name.contains('@') {
-        return Err(Error::misuse(format!(
-            "the image name {name:?} has a digest, which cannot be chosen: leave it out"
-        )));
-    }
-    let (repository, tag) = match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, "latest"),
-    };
-    let lower = repository
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c));
-    let tag_fits = tag.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    if repository.is_empty() || tag.is_empty() || !lower || !tag_fits {
-        return Err(Error::misuse(format!(
-            "the image name {name:?} cannot be used: it is `repository` or `repository:tag`, and the repository has lower \
-             case letters, digits, `.`, `_`, `-` and `/` only"
-        )));
-    }
-    Ok((repository, tag))
-}
-
 /// An id as Docker writes it: Podman leaves `sha256:` out here and there.
 pub(crate) fn normal_id(id: &str) -> String {
     let id = id.trim();
@@ -102,24 +86,23 @@ pub(crate) fn normal_id(id: &str) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An inspected image, as far as we look.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Inspected {
+    pub(crate) config: Option<Config>,
+}
 
-    #[test]
-    fn names_are_split_at_the_tag_and_not_at_the_port() {
-        assert_eq!(split_name("a/b").ok(), Some(("a/b", "latest")));
-        assert_eq!(split_name("a/b:1.2").ok(), Some(("a/b", "1.2")));
-        assert_eq!(
-            split_name("localhost:5000/img").ok(),
-            Some(("localhost:5000/img", "latest"))
-        );
-        assert_eq!(
-            split_name("localhost:5000/img:x").ok(),
-            Some(("localhost:5000/img", "x"))
-        );
-        for wrong in ["", ":x", "a:", "A/b", "a b", "a@sha256:12"] {
-            assert!(split_name(wrong).is_err(), "{wrong:?}");
-        }
-    }
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Config {
+    pub(crate) cmd: Option<Vec<String>>,
+    pub(crate) entrypoint: Option<Vec<String>>,
+    pub(crate) labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Committed {
+    #[serde(rename = "Id")]
+    pub(crate) id: String,
 }

@@ -25,6 +25,8 @@ pub(crate) enum Subject {
     Engine,
     /// An image to be built.
     Build,
+    /// An image, by name or id.
+    Image(String),
     /// A container, by name or id.
     Container(String),
     /// A container to be created from an image.
@@ -87,6 +89,11 @@ fn about(subject: &Subject, status: u16, message: &str) -> Option<Error> {
             log: String::new(),
         }
         .into(),
+        Subject::Image(image) if status == 404 => {
+            let image = image.clone();
+            ImageError::NotFound { image, message }.into()
+        }
+        Subject::Image(_) => return None,
         Subject::NewContainer {
             name,
             image,

@@ -1,7 +1,7 @@
 //! Makes a container and starts it, on a leash.
 //!
 //! ```text
-//! List ──► Sweep* ──► Create ──► Attach ──(keep)──► Start ──► Done
+//! List ──► Sweep* ──► Create ──► Attach ──(keep)──► Start ──► Done      one that is to stay is not attached to
 //!                       │           │                 │
 //!                       └───────────┴── failed, or ───┴──► Undo ──► the first error
 //!                                       abandoned
@@ -97,6 +97,12 @@ impl Create {
             state: State::Begin,
             abandoned: false,
         }
+    }
+
+    /// The leash is put where another one was.
+    pub(crate) fn leashed(self, leash: &Slot) -> Self {
+        let leash = leash.clone();
+        Self { leash, ..self }
     }
 
     fn create(&self) -> Result<State, Error> {
@@ -258,6 +264,10 @@ impl Create {
                     self.id = created.id;
                     if self.abandoned {
                         self.state = self.undo(Error::misuse("abandoned"), link);
+                        continue;
+                    }
+                    if self.spec.persistent {
+                        self.state = State::Keep;
                         continue;
                     }
                     State::Attach(Call::new(

@@ -39,7 +39,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Restart {
     target: Target,
     id: String,
-    leash: Slot,
+    /// None for a container that is on no leash.
+    leash: Option<Slot>,
     state: State,
     /// How long the main process may take to end, and since when.
     limit: Duration,
@@ -70,7 +71,7 @@ enum Then {
 
 impl Restart {
     /// Ends the main process of a container that removes itself, which has `grace` for that, and runs it again.
-    pub(crate) fn at_once(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
+    pub(crate) fn at_once(target: &Target, id: &str, leash: Option<&Slot>, grace: Duration) -> Self {
         let limit = target.answer_limit().saturating_add(grace);
         let state = match container::restart(id, grace) {
             Ok(request) => State::Restart(Unpaused::new("restart container", target, id, request).within(limit)),
@@ -80,7 +81,7 @@ impl Restart {
     }
 
     /// The same for a container that stays when it is stopped.
-    pub(crate) fn stop_and_start(target: &Target, id: &str, leash: &Slot, grace: Duration) -> Self {
+    pub(crate) fn stop_and_start(target: &Target, id: &str, leash: Option<&Slot>, grace: Duration) -> Self {
         let limit = target.answer_limit().saturating_add(grace);
         let state = match container::stop(id, grace) {
             Ok(request) => State::Stop(Unpaused::new("stop container", target, id, request).within(limit)),
@@ -93,12 +94,17 @@ impl Restart {
     }
 
     /// Not on this engine: nothing is asked of it.
-    pub(crate) fn refused_here(target: &Target, id: &str, leash: &Slot, why: String) -> Self {
-        Self::new(target, id, leash, State::Refused(Some(Error::misuse(why))))
+    pub(crate) fn refused_here(target: &Target, id: &str, why: String) -> Self {
+        Self::new(target, id, None, State::Refused(Some(Error::misuse(why))))
+    }
+
+    /// Whether nothing will be asked of the engine.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused(_))
     }
 
     /// Runs the main process unless it runs.
-    pub(crate) fn start(target: &Target, id: &str, leash: &Slot) -> Self {
+    pub(crate) fn start(target: &Target, id: &str, leash: Option<&Slot>) -> Self {
         let state = match container::inspect(id) {
             Ok(request) => State::Inspect(Call::new("inspect container", target, &request)),
             Err(error) => State::Refused(Some(error)),
@@ -106,11 +112,11 @@ impl Restart {
         Self::new(target, id, leash, state)
     }
 
-    fn new(target: &Target, id: &str, leash: &Slot, state: State) -> Self {
+    fn new(target: &Target, id: &str, leash: Option<&Slot>, state: State) -> Self {
         Self {
             target: target.clone(),
             id: id.to_owned(),
-            leash: leash.clone(),
+            leash: leash.cloned(),
             state,
             limit: target.answer_limit(),
             began: None,
@@ -127,6 +133,7 @@ impl Restart {
 
     fn begin(&self) -> Result<State, Error> {
         match self.target.kind() {
+            _ if self.leash.is_none() => self.start_now(Then::Nothing),
             EngineKind::Docker => self.attach(Then::Start),
             EngineKind::Podman => self.start_now(Then::Attach),
         }
@@ -173,6 +180,9 @@ impl Op for Restart {
                     let answer = ready!(call.poll(now, link));
                     if !answer.is_success() {
                         return Err(self.start_failed("restart container", &answer));
+                    }
+                    if self.leash.is_none() {
+                        return Ok(Step::Done(()));
                     }
                     self.attach(Then::Nothing)?
                 }
@@ -231,7 +241,7 @@ impl Op for Restart {
                     let answer = ready!(call.poll(now, link));
                     if answer.upgraded {
                         self.state = State::Keep(then);
-                        return Ok(Need::Keep(self.leash.clone()).into());
+                        return Ok(Need::Keep(self.leash.clone().unwrap_or_default()).into());
                     }
                     return Err(self.start_failed("attach to container", &answer));
                 }
@@ -241,7 +251,7 @@ impl Op for Restart {
                     let then = *then;
                     let answer = ready!(call.poll(now, link));
                     if !answer.is_success() {
-                        self.leash.clear();
+                        self.leash.iter().for_each(Slot::clear);
                         return Err(self.start_failed("start container", &answer));
                     }
                     match then {

@@ -12,6 +12,8 @@ use crate::error::Error;
 
 /// The longest grace: a day.
 const LONGEST_GRACE: Duration = Duration::from_secs(24 * 3600);
+/// The longest lifetime: what every `sleep` takes.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(i32::MAX as u64);
 /// A thousand processors.
 const MOST_PERCENT: u32 = 100_000;
 
@@ -91,11 +93,14 @@ impl ContainerSpec {
         if self.pids == Some(0) || self.pids.is_some_and(|count| i64::try_from(count).is_err()) {
             return Err(Error::misuse("a limit of processes is at least 1 and less than 2^63"));
         }
-        if self.command.is_none() && self.pids == Some(1) {
-            return Err(Error::misuse(
-                "a limit of one process is too small: the main process takes two, and each command two or more; raise it",
-            ));
+        let taken = self.main_processes();
+        if let (None, Some(count)) = (&self.command, self.pids.filter(|count| *count < taken)) {
+            return Err(Error::misuse(format!(
+                "a limit of {count} process(es) is too small: the main process takes {taken}, and each command two or \
+                 more; raise it"
+            )));
         }
+        self.check_lifetime()?;
         if self
             .cpu_percent
             .is_some_and(|percent| !(1..=MOST_PERCENT).contains(&percent))
@@ -108,6 +113,32 @@ impl ContainerSpec {
             return Err(Error::misuse(format!(
                 "a grace of {:?} is too long: it is a day at most",
                 self.grace
+            )));
+        }
+        Ok(())
+    }
+
+    /// How many processes the main process that is ours takes.
+    fn main_processes(&self) -> u64 {
+        match (self.persistent, self.lifetime) {
+            (false, Some(_)) => 4,
+            _ => 2,
+        }
+    }
+
+    fn check_lifetime(&self) -> Result<(), Error> {
+        let Some(lifetime) = self.lifetime else {
+            return Ok(());
+        };
+        if self.command.is_some() {
+            return Err(Error::misuse(
+                "a lifetime is kept by the main process that is there without a command: leave the command out, or end it \
+                 in time by itself, as with `timeout 60 PROGRAM`",
+            ));
+        }
+        if lifetime.is_zero() || lifetime > LONGEST_LIFETIME {
+            return Err(Error::misuse(format!(
+                "a lifetime of {lifetime:?} cannot be kept: it is more than nothing and 68 years at most"
             )));
         }
         Ok(())
@@ -147,7 +178,8 @@ fn check_image(image: &str) -> Result<(), Error> {
     )))
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+/// A container's name, or its id: neither is anything but one segment of a path.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     if is_name(name) {
         return Ok(());
     }

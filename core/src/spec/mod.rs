@@ -9,7 +9,7 @@ mod presets;
 mod security;
 mod size;
 mod storage;
-pub(crate) use check::{check_env, check_text, check_workdir};
+pub(crate) use check::{check_env, check_name, check_text, check_workdir};
 pub use port::{BoundPort, Port, PortProtocol};
 pub use security::Seccomp;
 pub(crate) use security::{Ulimit, capability};
@@ -83,6 +83,8 @@ pub struct ContainerSpec {
     pub(crate) default_output_limit: Option<u64>,
     pub(crate) grace: Duration,
     pub(crate) auto_remove: bool,
+    pub(crate) persistent: bool,
+    pub(crate) lifetime: Option<Duration>,
 }
 
 /// What a container may reach.
@@ -133,6 +135,8 @@ impl ContainerSpec {
             default_output_limit: None,
             grace: Duration::from_secs(10),
             auto_remove: true,
+            persistent: false,
+            lifetime: None,
         }
     }
 
@@ -351,6 +355,46 @@ impl ContainerSpec {
     #[must_use]
     pub fn auto_remove(mut self, yes: bool) -> Self {
         self.auto_remove = yes;
+        self
+    }
+
+    /// It outlives the value that stands for it, and this program: it goes on until it is
+    /// [shut down](crate::Container::shutdown), [destroyed](crate::Engine::destroy), or its main process ends. Any program
+    /// finds it with [`Engine::list`](crate::Engine::list) and [`Engine::attach`](crate::Engine::attach).
+    ///
+    /// It does not [remove itself](Self::auto_remove) then, unless that is asked for behind this. A main process of your
+    /// own gets no standard input. That a container stays cannot be decided later: the main process of any other ends with
+    /// its input, which is this program's.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pocket_dock_core::ContainerSpec;
+    ///
+    /// // It outlives this program, for an hour at most, and leaves nothing behind then.
+    /// let spec = ContainerSpec::new("busybox")
+    ///     .name("build-cache")
+    ///     .persistent()
+    ///     .lifetime(Duration::from_secs(3600))
+    ///     .auto_remove(true);
+    /// # let _ = spec;
+    /// ```
+    #[must_use]
+    pub fn persistent(mut self) -> Self {
+        self.persistent = true;
+        self.auto_remove = false;
+        self
+    }
+
+    /// How long its main process runs after each start, whatever becomes of this program: then it ends by itself, and all
+    /// in it. Rounded up to whole seconds, 1 s at least and 68 years at most. The image must have `sleep`, and two more of its
+    /// [processes](Self::pids) are taken where it is not [persistent](Self::persistent).
+    ///
+    /// It is the main process that is there without a command of yours that keeps it; with one, it is refused: end your own
+    /// in time, as with `timeout 60 PROGRAM`. What runs in the container as root, or as the same user, can end it early, and,
+    /// if it means to, stop the clock.
+    #[must_use]
+    pub fn lifetime(mut self, limit: Duration) -> Self {
+        self.lifetime = Some(limit);
         self
     }
 

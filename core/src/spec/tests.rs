@@ -8,7 +8,14 @@ fn what_cannot_be_is_refused_before_anything_is_sent() {
     let spec = || ContainerSpec::new("busybox");
     assert_eq!(spec().check(), Ok(()));
     assert_eq!(spec().command(["true"]).pids(1).check(), Ok(()));
+    let timed = || spec().lifetime(Duration::from_secs(9));
+    assert_eq!(timed().pids(4).check(), Ok(()));
+    assert_eq!(timed().persistent().pids(2).check(), Ok(()));
     for wrong in [
+        timed().pids(3),
+        timed().command(["true"]),
+        spec().lifetime(Duration::ZERO),
+        spec().lifetime(Duration::MAX),
         ContainerSpec::new(""),
         spec().name("../x"),
         spec().name("-x"),

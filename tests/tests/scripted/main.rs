@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod abandoned;
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod beside;
 #[cfg(test)]
 mod commands;
@@ -10,7 +12,10 @@ mod commands;
 mod containers;
 #[cfg(test)]
 mod files;
+#[cfg(test)]
 mod infos;
+#[cfg(test)]
+mod pools;
 #[cfg(test)]
 mod progress;
 #[cfg(test)]

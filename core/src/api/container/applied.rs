@@ -63,7 +63,7 @@ impl<R: Runtime> Container<R> {
         what: &'static str,
         read: impl FnOnce(Settings) -> T + Send + 'static,
     ) -> R::Returns<Ask<T>> {
-        self.ask(what, container::inspect(&self.id), move |answer| {
+        self.ask(what, container::inspect(self.id()), move |answer| {
             let settings: Result<Settings, Error> = json(what, &answer.body);
             settings.map(read)
         })

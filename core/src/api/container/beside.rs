@@ -98,7 +98,7 @@ impl<R: Runtime> Container<R> {
     ) -> Start<T> {
         let runtime = self.engine.runtime();
         let origin = Origin {
-            container: self.id.clone(),
+            container: self.id().to_owned(),
             name: self.name.clone(),
             process: self.random(),
         };
@@ -200,7 +200,7 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ContainerError`]; [`crate::ExecError::NoTool`] where the image has no shell;
     /// [`crate::ExecError::AtLimit`] where nothing could be started for 15 s.
     pub fn processes(&self) -> R::Returns<Relaxed<Processes>> {
-        let list = Processes::new(self.engine.target(), &self.id);
+        let list = Processes::new(self.engine.target(), self.id());
         self.engine.runtime().drive(Relaxed::all(list, &self.beside))
     }
 
@@ -223,7 +223,7 @@ impl<R: Runtime> Container<R> {
     /// [`Error::Misuse`] if that is no id; [`crate::ContainerError`]; [`crate::ExecError::AtLimit`] where nothing could be
     /// started for 15 s.
     pub fn kill_process(&self, id: impl AsRef<str>, signal: Signal) -> R::Returns<Relaxed<KillProcess>> {
-        let kill = KillProcess::new(self.engine.target(), &self.id, id.as_ref(), signal);
+        let kill = KillProcess::new(self.engine.target(), self.id(), id.as_ref(), signal);
         self.engine.runtime().drive(Relaxed::all(kill, &self.beside))
     }
 }

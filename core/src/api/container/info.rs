@@ -45,7 +45,7 @@ impl<R: Runtime> Container<R> {
         };
         runtime.drive(Info::new(
             self.engine.target(),
-            &self.id,
+            self.id(),
             &self.name,
             runtime.host(),
             attend,
@@ -105,6 +105,6 @@ impl<R: Runtime> Container<R> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> StatsStream<R> {
-        StatsStream::new(self.engine.runtime(), self.engine.target(), &self.id, &self.name)
+        StatsStream::new(self.engine.runtime(), self.engine.target(), self.id(), &self.name)
     }
 }

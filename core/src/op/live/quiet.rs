@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::callbacks::Callbacks;
 use super::shared::{Live, Wish};
+use crate::error::ContainerError;
 use crate::error::Error;
 use crate::link::Link;
 use crate::op::{Op, Step};
@@ -25,6 +26,28 @@ struct State {
     lives: Vec<Weak<Live>>,
     /// How many calls are ending the container.
     ending: usize,
+    /// How the last one of them does.
+    how: Ends,
+}
+
+/// How a container is ended by this program, for those whose commands end with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// Its main process is ended, or all of it.
+    #[default]
+    Here,
+    /// It begins anew.
+    Rebooted,
+}
+
+impl Ends {
+    pub(super) fn error(self, name: &str) -> ContainerError {
+        let name = name.to_owned();
+        match self {
+            Self::Here => ContainerError::EndedHere { name },
+            Self::Rebooted => ContainerError::Rebooted { name },
+        }
+    }
 }
 
 impl Beside {
@@ -43,10 +66,10 @@ impl Beside {
         let mut state = self.lock();
         state.lives.retain(|live| live.strong_count() > 0);
         state.lives.push(Arc::downgrade(live));
-        let ending = state.ending > 0;
+        let ending = (state.ending > 0).then_some(state.how);
         drop(state);
-        if ending {
-            live.end_here();
+        if let Some(how) = ending {
+            live.end_here(how);
         }
     }
 
@@ -54,10 +77,13 @@ impl Beside {
         self.lock().lives.iter().filter_map(Weak::upgrade).collect()
     }
 
-    fn begin_to_end(&self) {
-        self.lock().ending += 1;
+    fn begin_to_end(&self, how: Ends) {
+        let mut state = self.lock();
+        state.ending += 1;
+        state.how = how;
+        drop(state);
         for live in self.all() {
-            live.end_here();
+            live.end_here(how);
         }
     }
 
@@ -76,17 +102,37 @@ impl Beside {
 #[derive(Debug)]
 pub struct Quieted<O> {
     op: O,
-    beside: Arc<Beside>,
+    /// None where nothing will be ended.
+    beside: Option<Arc<Beside>>,
+    how: Ends,
     begun: bool,
 }
 
 impl<O> Quieted<O> {
     pub(crate) fn new(op: O, beside: &Arc<Beside>) -> Self {
+        Self::ending(op, beside, Ends::Here)
+    }
+
+    fn ending(op: O, beside: &Arc<Beside>, how: Ends) -> Self {
         Self {
             op,
-            beside: Arc::clone(beside),
+            beside: Some(Arc::clone(beside)),
+            how,
             begun: false,
         }
+    }
+
+    /// The container begins anew then.
+    pub(crate) fn rebooting(op: O, beside: &Arc<Beside>) -> Self {
+        Self::ending(op, beside, Ends::Rebooted)
+    }
+
+    /// If the operation only says why it cannot be done, nothing is ended for it.
+    pub(crate) fn unless(mut self, refused: bool) -> Self {
+        if refused {
+            self.beside = None;
+        }
+        self
     }
 }
 
@@ -95,21 +141,21 @@ impl<O: Op> Op for Quieted<O> {
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<O::Output>, Error> {
         if !std::mem::replace(&mut self.begun, true) {
-            self.beside.begin_to_end();
+            self.beside.iter().for_each(|beside| beside.begin_to_end(self.how));
         }
         self.op.poll(now, link)
     }
 
     /// What was told to end does.
     fn abandon(&mut self) -> bool {
-        self.op.abandon() || self.begun
+        self.op.abandon() || (self.begun && self.beside.is_some())
     }
 }
 
 impl<O> Drop for Quieted<O> {
     fn drop(&mut self) {
         if self.begun {
-            self.beside.has_ended();
+            self.beside.iter().for_each(|beside| beside.has_ended());
         }
     }
 }

@@ -9,9 +9,10 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::callbacks::{Callbacks, Origin};
+use super::quiet::Ends;
 use super::sink::Sink;
 use crate::engine_api::Target;
-use crate::error::{ContainerError, Error, ExecError};
+use crate::error::{Error, ExecError};
 use crate::op::Place;
 use crate::op::kill_tree::KillTree;
 use crate::result::{ExecSummary, Output};
@@ -298,9 +299,8 @@ impl Live {
     }
 
     /// Its container is being ended by this program: whoever waits for it learns so, behind what was printed so far.
-    pub(crate) fn end_here(&self) {
-        let name = self.place.name.clone();
-        self.end(Err(ContainerError::EndedHere { name }.into()));
+    pub(crate) fn end_here(&self, how: Ends) {
+        self.end(Err(how.error(&self.place.name).into()));
         self.wish(Wish::Drain);
     }
 

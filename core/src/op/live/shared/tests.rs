@@ -193,7 +193,7 @@ fn round(number: u64) {
         }
         if is_ended {
             (0..number % 50).for_each(|_| thread::yield_now());
-            live.end_here();
+            live.end_here(Ends::Here);
         }
         let wrote = writers.map(|writer| writer.join().unwrap());
         live.close_input();
