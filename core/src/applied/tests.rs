@@ -80,7 +80,7 @@ fn what_is_as_asked_makes_no_difference() {
         ["cache at /cache", "/srv at /data, read-only", "memory at /tmp"]
     );
     let ports: Vec<String> = applied.ports.iter().map(ToString::to_string).collect();
-    assert_eq!(ports, ["80/tcp at 127.0.0.1:32768"]);
+    assert_eq!(ports, ["127.0.0.1:32768 -> 80/tcp"]);
 }
 
 #[test]

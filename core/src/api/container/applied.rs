@@ -46,7 +46,7 @@ impl<R: Runtime> Container<R> {
     /// let spec = ContainerSpec::new("pocket-dock/minimal").network(Network::Default).port(80);
     /// let sandbox = engine.create(spec)?;
     /// for port in sandbox.ports()? {
-    ///     println!("{port}"); // 80/tcp at 127.0.0.1:32768
+    ///     println!("{port}"); // 127.0.0.1:32768 -> 80/tcp
     /// }
     /// # Ok(())
     /// # }
