@@ -14,7 +14,7 @@ use crate::spec::{BoundPort, ContainerSpec, Network, Seccomp, Tmpfs, Volume, Vol
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Applied {
-    /// The id of the image, `sha256:` and 64 hex digits on Docker, the digits alone on some Podmans.
+    /// The id of the image, `sha256:` and 64 hex digits.
     pub image: String,
     /// The name of the machine, as the container sees it.
     pub hostname: String,
@@ -93,7 +93,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What root has in a container, on all engines, if nothing is added and nothing dropped as the engine counts it.
+/// What root has in a container on Docker, if nothing is added and nothing dropped.
 const CAPABILITIES: [&str; 14] = [
     "CAP_AUDIT_WRITE",
     "CAP_CHOWN",
@@ -123,7 +123,7 @@ impl Applied {
         let of_period = limit(host.cpu_quota).map(|quota| quota as f64 * 100.0 / period as f64);
         let of_second = limit(host.nano_cpus).map(|nano| nano as f64 / 1e7);
         let mut applied = Self {
-            image: settings.image,
+            image: crate::engine_api::image::normal_id(&settings.image),
             hostname: config.hostname,
             user: config.user,
             workdir: config.working_dir,
@@ -147,7 +147,10 @@ impl Applied {
                 .map(|device| device.path_in_container.clone())
                 .collect(),
             read_only_root: host.readonly_rootfs,
-            capabilities: capabilities(&host.cap_add, &host.cap_drop),
+            capabilities: match &settings.bounding_caps {
+                Some(told) => sorted(told),
+                None => usual_but(&host.cap_add, &host.cap_drop),
+            },
             security_options: host.security_opt,
             differences: Vec::new(),
         };
@@ -354,14 +357,17 @@ fn mounts(mounts: &[Mount], tmpfs: &BTreeMap<String, String>) -> Vec<AppliedMoun
     all
 }
 
-fn capabilities(added: &[String], dropped: &[String]) -> Vec<String> {
-    let dropped: BTreeSet<String> = dropped.iter().map(|name| capability(name)).collect();
-    let usual = CAPABILITIES.iter().map(|name| (*name).to_owned());
-    let mut left: BTreeSet<String> = usual
-        .filter(|name| !dropped.contains("ALL") && !dropped.contains(name))
-        .collect();
-    left.extend(added.iter().map(|name| capability(name)));
-    left.into_iter().collect()
+fn sorted(capabilities: &[String]) -> Vec<String> {
+    let set: BTreeSet<String> = capabilities.iter().map(|name| capability(name)).collect();
+    set.into_iter().collect()
+}
+
+fn usual_but(added: &[String], dropped: &[String]) -> Vec<String> {
+    let dropped = sorted(dropped);
+    let is_dropped = |name: &str| dropped.iter().any(|one| one == "ALL" || one == name);
+    let usual = CAPABILITIES.into_iter().filter(|name| !is_dropped(name));
+    let left: Vec<String> = usual.map(str::to_owned).chain(added.iter().cloned()).collect();
+    sorted(&left)
 }
 
 impl fmt::Display for AppliedMount {

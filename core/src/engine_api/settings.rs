@@ -1,5 +1,8 @@
 //! `/containers/{id}/json`, with what the engine made of a spec.
 //!
+//! Podman is asked in its own way: there it tells which capabilities root has. In Docker's way it tells how they differ from
+//! what is usual, which is fourteen of them with Podman 4, eleven with Podman 5, and whatever its configuration says.
+//!
 //! Lists are `null` or missing where they are empty, and numbers 0 or -1 where there is no limit.
 
 use std::collections::BTreeMap;
@@ -7,7 +10,18 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer};
 
+use super::{EngineKind, path};
+use crate::error::Error;
+use crate::http::Request;
 use crate::spec::{BoundPort, PortProtocol};
+
+pub(crate) fn inspect(kind: EngineKind, id: &str) -> Result<Request, Error> {
+    let collection = match kind {
+        EngineKind::Docker => "/containers",
+        EngineKind::Podman => "/libpod/containers",
+    };
+    Ok(Request::get(path(collection, id, "/json")?))
+}
 
 /// `null` is as good as nothing.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
@@ -29,13 +43,28 @@ macro_rules! answer {
     };
 }
 
-answer! { Settings {
-    image: String,
-    config: Config,
-    host_config: HostConfig,
-    mounts: Vec<Mount>,
-    network_settings: NetworkSettings,
-} }
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Settings {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) image: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) config: Config,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) host_config: HostConfig,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) mounts: Vec<Mount>,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) network_settings: NetworkSettings,
+    /// The capabilities of root, which Podman tells in its own kind of answer: `null` if it has none.
+    #[serde(deserialize_with = "told")]
+    pub(crate) bounding_caps: Option<Vec<String>>,
+}
+
+/// What is there, though it be `null`, was told.
+fn told<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    or_default(from).map(Some)
+}
 
 answer! { Config {
     hostname: String,

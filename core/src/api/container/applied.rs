@@ -2,8 +2,8 @@
 
 use super::Container;
 use crate::applied::Applied;
-use crate::engine_api::settings::Settings;
-use crate::engine_api::{container, json};
+use crate::engine_api::json;
+use crate::engine_api::settings::{self, Settings};
 use crate::error::Error;
 use crate::op::Ask;
 use crate::runtime::Runtime;
@@ -63,7 +63,8 @@ impl<R: Runtime> Container<R> {
         what: &'static str,
         read: impl FnOnce(Settings) -> T + Send + 'static,
     ) -> R::Returns<Ask<T>> {
-        self.ask(what, container::inspect(self.id()), move |answer| {
+        let request = settings::inspect(self.engine.kind(), self.id());
+        self.ask(what, request, move |answer| {
             let settings: Result<Settings, Error> = json(what, &answer.body);
             settings.map(read)
         })
