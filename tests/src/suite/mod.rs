@@ -268,6 +268,7 @@ cases! {
         infos::cpu_use_is_what_was_used,
         infos::why_a_container_ended,
         infos::why_one_that_is_gone_ended,
+        infos::why_a_command_ended,
         infos::the_doctor_knows_its_engine,
     ],
     // They kill or weigh processes of their own, which no recording has.
