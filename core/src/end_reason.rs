@@ -1,4 +1,4 @@
-//! Why a container ended.
+//! Why a container or a command ended.
 
 use std::fmt;
 
@@ -7,10 +7,11 @@ use serde::Serialize;
 use crate::engine_api::EngineKind;
 use crate::engine_api::details::Details;
 use crate::engine_api::events::Happened;
+use crate::result::{ExecResult, ExecSummary};
 use crate::signal::Signal;
 
-/// Why a container ended: what [`Container::end_reason`](crate::Container::end_reason) gives. [`hint`](Self::hint) says what
-/// may be done about it.
+/// Why a container or a command ended: what [`Container::end_reason`](crate::Container::end_reason) and
+/// [`ExecResult::end_reason`] give. [`hint`](Self::hint) says what may be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -21,6 +22,8 @@ pub enum EndReason {
     OutOfMemory,
     /// A signal of this number ended it, or it ended with the exit code that says so. Nobody sent it by way of the engine.
     Signal(i64),
+    /// Its time was over: [`Command::timeout`](crate::Command::timeout).
+    TimedOut,
     /// This program ended it.
     EndedHere,
     /// Someone else had the engine stop or kill it. It is still there.
@@ -59,6 +62,7 @@ impl EndReason {
             Self::Signal(6 | 11 | 4 | 7 | 8) => "the program is at fault: it crashed; see what it printed",
             Self::Signal(15) => "it was asked to end, by something in the container or on the host",
             Self::Signal(_) => "something in the container or on the host sent it the signal",
+            Self::TimedOut => "give it more time with `Command::timeout`, or less to do",
             Self::EndedHere => "this program shut it down, stopped or killed it",
             Self::StoppedByOther => {
                 "someone else uses this engine and stopped it: `Container::start` runs its main process again"
@@ -96,12 +100,37 @@ impl fmt::Display for EndReason {
                 };
             }
             Self::OutOfMemory => "the kernel killed it, as the container's memory was used up",
+            Self::TimedOut => "its time was over",
             Self::EndedHere => "this program ended it",
             Self::StoppedByOther => "someone else had the engine stop or kill it",
             Self::RemovedByOther => "someone else had the engine end it, and it is gone",
             Self::EngineRestarted => "the engine was restarted",
             Self::Unknown => "nobody remembers why it ended",
         })
+    }
+}
+
+fn of_command(exit_code: i32, timed_out: bool, out_of_memory: Option<bool>) -> EndReason {
+    match exit_code {
+        _ if timed_out => EndReason::TimedOut,
+        137 if out_of_memory == Some(true) => EndReason::OutOfMemory,
+        code => EndReason::of_code(code.into()),
+    }
+}
+
+impl ExecResult {
+    /// Why it ended. A command that a program of this or another one killed is told as one that a signal ended.
+    #[must_use]
+    pub fn end_reason(&self) -> EndReason {
+        of_command(self.exit_code, self.timed_out, self.out_of_memory)
+    }
+}
+
+impl ExecSummary {
+    /// As [`ExecResult::end_reason`].
+    #[must_use]
+    pub fn end_reason(&self) -> EndReason {
+        of_command(self.exit_code, self.timed_out, self.out_of_memory)
     }
 }
 

@@ -13,9 +13,8 @@ use crate::stream::Captured;
 #[non_exhaustive]
 pub struct ExecResult {
     /// The exit code; 128 and the signal's number if a signal ended it, so 137 if it was killed: by its time limit
-    /// ([`timed_out`](Self::timed_out)), by a `kill`, or by the kernel because the container's memory was used up. No
-    /// engine tells the last two apart for a command; for the main process, it says
-    /// [`oom_killed`](crate::ContainerState::oom_killed).
+    /// ([`timed_out`](Self::timed_out)), by a `kill`, or by the kernel because the container's memory was used up
+    /// ([`out_of_memory`](Self::out_of_memory)). [`end_reason`](Self::end_reason) puts it together.
     pub exit_code: i32,
     /// Standard output, exactly as written.
     pub stdout: Output,
@@ -27,6 +26,10 @@ pub struct ExecResult {
     pub timed_out: bool,
     /// What became of its processes, if they were killed.
     pub killed: Option<KillReport>,
+    /// Whether, while it ran, the kernel killed a process of the container because its memory was used up: the command
+    /// itself, if the exit code is 137; something it started, or another command's, if not. `None` where that cannot be
+    /// known: without a shell, on a terminal, in a session, or if it was killed at its time limit.
+    pub out_of_memory: Option<bool>,
 }
 
 impl ExecResult {
@@ -73,6 +76,10 @@ pub struct ExecSummary {
     pub timed_out: bool,
     /// What became of its processes, if they were killed by a time limit or a drop.
     pub killed: Option<KillReport>,
+    /// Whether, while it ran, the kernel killed a process of the container because its memory was used up: the command
+    /// itself, if the exit code is 137; something it started, or another command's, if not. `None` where that cannot be
+    /// known: without a shell, on a terminal, in a session, or if it was killed at its time limit.
+    pub out_of_memory: Option<bool>,
     /// How many bytes it wrote to standard output, whether or not anyone read them.
     pub stdout_bytes: u64,
     /// How many bytes it wrote to standard error, whether or not anyone read them.

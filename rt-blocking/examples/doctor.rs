@@ -21,5 +21,8 @@ fn main() -> Result<(), Error> {
         println!("{}", stats?);
     }
     drop(busy);
+
+    let hog = sandbox.run("exec tail /dev/zero")?;
+    println!("\na hog: {}; {}", hog.end_reason(), hog.end_reason().hint());
     sandbox.shutdown()
 }

@@ -228,7 +228,12 @@ fn what_this_program_did() {
 }
 
 #[test]
-fn reasons_are_said_and_written() {
+fn commands_have_reasons_too() {
+    assert_eq!(of_command(0, false, Some(false)), EndReason::Exited(0));
+    assert_eq!(of_command(137, true, None), EndReason::TimedOut);
+    assert_eq!(of_command(137, false, Some(true)), EndReason::OutOfMemory);
+    assert_eq!(of_command(137, false, None), EndReason::Signal(9));
+    assert_eq!(of_command(1, false, Some(true)), EndReason::Exited(1));
     assert_eq!(EndReason::Signal(9).to_string(), "it was killed by SIGKILL");
     assert_eq!(EndReason::Signal(64).to_string(), "it was killed by signal 64");
     assert_eq!(serde_json::to_string(&EndReason::Exited(3)).unwrap(), r#"{"exited":3}"#);

@@ -5,6 +5,8 @@
 //!    └─(it has ended, or is gone)──► Events ─────────────► Done
 //!                                       └─(no start)──► All ──► Done
 //! ```
+//! Podman goes on after what it remembers: once that knows the end, and nothing more has come for a moment, it is left.
+//!
 //! A Docker remembers the last 256 things that befell any container, for as long as it runs: if it remembers fewer, and our
 //! start is not among them, it was restarted since.
 
@@ -13,10 +15,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::call::Call;
-use super::{Op, Place, Step, ready};
+use super::{Op, Place, Step, after, ready};
 use crate::end_reason::{EndReason, Here, Known};
 use crate::engine_api::details::Details;
-use crate::engine_api::events::{self, Happened};
+use crate::engine_api::events::{self, Happened, Heard};
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{EngineKind, Target, container, json};
 use crate::error::{ContainerError, Error};
@@ -26,6 +28,8 @@ use crate::runtime::Host;
 
 /// How long the engine may take to remember.
 const LIMIT: Duration = Duration::from_secs(10);
+/// How long nothing comes behind the last that is remembered: Podman then waits for what is to come.
+const QUIET: Duration = Duration::from_millis(300);
 /// How many things a Docker remembers.
 const REMEMBERED: usize = 256;
 
@@ -48,8 +52,9 @@ pub struct WhyEnded {
 enum State {
     Begin,
     Inspect(Box<Call>),
-    Events(Box<Call>),
-    All(Box<Call>),
+    /// When all that is remembered has come, if it knows the end.
+    Events(Box<Call>, Heard, Option<Instant>),
+    All(Box<Call>, Heard),
 }
 
 impl WhyEnded {
@@ -78,14 +83,15 @@ impl WhyEnded {
         }
     }
 
-    fn ask(&self, container: Option<&str>) -> Box<Call> {
+    fn ask(&self, container: Option<&str>) -> (Box<Call>, Heard) {
         let now = self
             .host
             .now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         let request = events::until(self.target.kind(), container, now);
-        Box::new(Call::new(EVENTS, &self.target, &request).within(LIMIT))
+        let call = Call::new(EVENTS, &self.target, &request).within(LIMIT);
+        (Box::new(call), Heard::new(container, self.target.limits()))
     }
 
     fn judge(&self, forgot: bool) -> Option<EndReason> {
@@ -117,15 +123,26 @@ impl Op for WhyEnded {
                     if self.here.ended || self.details.as_ref().is_some_and(Known::has_not_ended) {
                         return Ok(Step::Done(self.judge(false)));
                     }
-                    State::Events(self.ask(Some(&self.id)))
+                    let (call, heard) = self.ask(Some(&self.id));
+                    State::Events(call, heard, None)
                 }
-                State::Events(call) => {
+                State::Events(call, heard, quiet) => {
+                    let before = heard.all.len();
+                    let step = call.poll_into(now, link, Some(heard));
+                    if heard.all.len() > before {
+                        *quiet = heard.knows_the_end().then(|| after(now, QUIET));
+                    }
                     // An engine that does not remember is no error.
-                    match call.poll(now, link) {
-                        Ok(Step::Need(need)) => return Ok(need.into()),
+                    match step {
+                        Ok(Step::Need(need)) if quiet.is_none_or(|quiet| now < quiet) => {
+                            return Ok(need.by(*quiet).into());
+                        }
+                        Ok(Step::Need(_)) => {
+                            link.hang_up();
+                            self.events = Some(std::mem::take(&mut heard.all));
+                        }
                         Ok(Step::Done(answer)) if answer.is_success() => {
-                            let limits = self.target.limits();
-                            self.events = Some(events::read(Some(&self.id), &answer.body, limits));
+                            self.events = Some(std::mem::take(&mut heard.all));
                         }
                         Ok(Step::Done(answer)) => {
                             let error = refusal::refused(EVENTS, &Subject::Engine, &answer);
@@ -141,14 +158,13 @@ impl Op for WhyEnded {
                     if self.target.kind() != EngineKind::Docker || !forgot {
                         return Ok(Step::Done(self.judge(false)));
                     }
-                    State::All(self.ask(None))
+                    let (call, heard) = self.ask(None);
+                    State::All(call, heard)
                 }
-                State::All(call) => {
-                    let count = match call.poll(now, link) {
+                State::All(call, heard) => {
+                    let count = match call.poll_into(now, link, Some(heard)) {
                         Ok(Step::Need(need)) => return Ok(need.into()),
-                        Ok(Step::Done(answer)) if answer.is_success() => {
-                            events::read(None, &answer.body, self.target.limits()).len()
-                        }
+                        Ok(Step::Done(answer)) if answer.is_success() => heard.all.len(),
                         _ => REMEMBERED,
                     };
                     return Ok(Step::Done(self.judge(count < REMEMBERED)));

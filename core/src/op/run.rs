@@ -68,6 +68,7 @@ impl Op for Run {
                         duration: ended.duration,
                         timed_out: ended.timed_out,
                         killed: ended.killed,
+                        out_of_memory: ended.out_of_memory,
                     }));
                 }
             }

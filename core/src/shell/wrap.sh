@@ -9,6 +9,9 @@
 #
 # Before it begins, it says "begin" in the same way: what comes earlier is the engine's.
 #
+# Behind the code stands "m" if the kernel killed anything in this container meanwhile, as its memory was used up, and "n" if
+# it did not; nothing where that cannot be known.
+#
 # A code that is no number says why the command could not be started: nodir, nofile, noexec, nodd. Without a "begin", it is
 # certain that nothing of it ran.
 # Signals meant for the command's group must not end its supervisor; a trap, unlike ignoring, is not inherited.
@@ -43,6 +46,17 @@ __pd_look() {
     esac
     [ -n "$__pd_why" ] && command -v "$1" >/dev/null 2>&1 && __pd_why=
 }
+# How often the kernel has done so, as __pd_kills. Builtins only: there may be no room for another process.
+__pd_count() {
+    __pd_kills=
+    for __pd_file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+        [ -r "$__pd_file" ] || continue
+        while read -r __pd_key __pd_value; do
+            [ "$__pd_key" = oom_kill ] && __pd_kills=$__pd_value
+        done <"$__pd_file"
+        return
+    done
+}
 __pd_why=
 if [ -n "$__pd_dir" ] && ! cd -- "$__pd_dir" 2>/dev/null; then
     __pd_why=nodir
@@ -55,6 +69,8 @@ else
             dd bs=1 count=0 iflag=fullblock </dev/null >/dev/null 2>&1 || __pd_why=nodd ;;
     esac
 fi
+__pd_count
+__pd_before=$__pd_kills
 [ -n "$__pd_why" ] || __pd_say begin
 case ${__pd_why:-$__pd_form} in
     no*) __pd_code=$__pd_why ;;
@@ -80,7 +96,13 @@ case $__pd_form$__pd_code in
         __pd_find "$1"
         __pd_code=${__pd_why:-$__pd_code} ;;
 esac
-__pd_say "$__pd_code"
+__pd_count
+case $__pd_code:$__pd_before:$__pd_kills in
+    no* | *: | *::*) __pd_mark= ;;
+    *":$__pd_kills:$__pd_kills") __pd_mark=n ;;
+    *) __pd_mark=m ;;
+esac
+__pd_say "$__pd_code$__pd_mark"
 # Input that nobody takes would hold up Podman, and with it the output that waits there.
 [ "/proc/$$/fd/0" -ef /dev/null ] || cat >/dev/null 2>&1
 # A child in the background that still has our output would lose it, on Podman, with the end of its supervisor.

@@ -284,6 +284,49 @@ pub(super) fn why_one_that_is_gone_ended<A: Adapter>(bench: &Bench<A>) -> Verdic
     )
 }
 
+pub(super) fn why_a_command_ended<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let sandbox = bench.wait(bench.engine.create(ContainerSpec::new(images::PYTHON).memory(64 * MIB)))?;
+    let hog = "exec tail /dev/zero";
+    let killed = bench.wait(sandbox.run(hog))?;
+    same("memory", (killed.exit_code, killed.out_of_memory), (137, Some(true)))?;
+    same("memory", killed.end_reason(), EndReason::OutOfMemory)?;
+    let other = bench.wait(sandbox.run("kill -9 $$"))?;
+    same(
+        "kill",
+        (other.out_of_memory, other.end_reason()),
+        (Some(false), EndReason::Signal(9)),
+    )?;
+    let well = bench.wait(sandbox.run("exit 5"))?;
+    same(
+        "exit",
+        (well.out_of_memory, well.end_reason()),
+        (Some(false), EndReason::Exited(5)),
+    )?;
+    // It lived on, and something of it did not.
+    let survivor = bench.wait(sandbox.run("(exec tail /dev/zero); echo lived on"))?;
+    same(
+        "a part of it",
+        (
+            survivor.exit_code,
+            survivor.out_of_memory,
+            survivor.stdout_text().into_owned(),
+        ),
+        (0, Some(true), "lived on\n".to_owned()),
+    )?;
+    let late = bench.wait(sandbox.run(Command::from("sleep 3002").timeout(Duration::from_millis(500))))?;
+    same("time", late.end_reason(), EndReason::TimedOut)?;
+    let process = bench.wait(sandbox.spawn(hog))?;
+    same(
+        "in the background",
+        bench.wait(process.wait())?.end_reason(),
+        EndReason::OutOfMemory,
+    )?;
+    // Whoever it runs as.
+    let worker = bench.wait(sandbox.run(Command::from(hog).user("worker")))?;
+    same("another user", worker.end_reason(), EndReason::OutOfMemory)?;
+    Ok(bench.wait(sandbox.shutdown())?)
+}
+
 pub(super) fn the_doctor_knows_its_engine<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let me = bench.adapter.runtime().host().owner().ok_or("no owner here")?;
     let name = format!("doctor-{}", bench.random());

@@ -290,6 +290,7 @@ cases! {
         infos::cpu_use_is_what_was_used,
         infos::why_a_container_ended,
         infos::why_one_that_is_gone_ended,
+        infos::why_a_command_ended,
         infos::the_doctor_knows_its_engine,
         again::a_reboot_keeps_files_and_tells_handles,
         again::a_fresh_reboot_is_as_new,

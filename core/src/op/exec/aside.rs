@@ -137,12 +137,12 @@ impl Exec {
             self.begun |= self.marks.is_believed();
             if let Some(code) = self.marks.code() {
                 link.hang_up();
-                let code = match verdict::of_marks(&self.command, &code) {
+                let (code, out_of_memory) = match verdict::of_marks(&self.command, &code) {
                     // No supervisor of ours says so, and the command may run.
                     Err(error @ Error::Exec(ExecError::Lost { .. })) => return self.give_up(now, link, error),
                     code => code?,
                 };
-                return Ok(Next::To(State::Exited(code, self.ran(now))));
+                return Ok(Next::To(State::Exited(code, self.ran(now), out_of_memory)));
             }
         } else if eof {
             return self.inquire(now, link);

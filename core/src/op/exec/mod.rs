@@ -69,6 +69,8 @@ pub(crate) struct Ended {
     pub(crate) timed_out: bool,
     /// What became of its processes, if they were killed.
     pub(crate) killed: Option<KillReport>,
+    /// Whether the kernel killed anything in its container meanwhile for want of memory, as far as that is known.
+    pub(crate) out_of_memory: Option<bool>,
 }
 
 /// One command, from the creation of its exec to its end.
@@ -106,7 +108,8 @@ enum State {
     /// The stream is over, and the exec asked about.
     Inspect(Asking),
     Look(Looking),
-    Exited(i32, Duration),
+    /// With its exit code, how long it ran, and whether anything was killed for want of memory meanwhile.
+    Exited(i32, Duration, Option<bool>),
     Kill(Box<KillTree>, Duration),
 }
 
@@ -408,16 +411,17 @@ impl Exec {
             }
             State::Look(looking) => match looking.poll(now, link) {
                 Ok(Step::Need(need)) => Next::Stay(need),
-                Ok(Step::Done(Ok(code))) => Next::To(State::Exited(code, self.ran(now))),
+                Ok(Step::Done(Ok(code))) => Next::To(State::Exited(code, self.ran(now), None)),
                 // With its container it has ended.
                 Ok(Step::Done(Err(error @ Error::Container(_)))) => return Err(error),
                 Ok(Step::Done(Err(error))) | Err(error) => return self.give_up(now, link, error),
             },
-            State::Exited(exit_code, duration) => Next::Done(Ended {
+            State::Exited(exit_code, duration, out_of_memory) => Next::Done(Ended {
                 exit_code: *exit_code,
                 duration: *duration,
                 timed_out: false,
                 killed: None,
+                out_of_memory: *out_of_memory,
             }),
             State::Kill(kill, ran) => {
                 let report = match kill.poll(now, link) {
@@ -436,6 +440,7 @@ impl Exec {
                     duration: *ran,
                     timed_out: !self.abandoned,
                     killed: Some(report),
+                    out_of_memory: None,
                 })
             }
         })

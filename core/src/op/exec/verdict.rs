@@ -32,9 +32,15 @@ pub(super) fn unknown(answer: &Answer, subject: &Subject) -> Error {
 
 /// What the code in both marks means. A command that reads the mark from its supervisor's arguments can forge it, and harms
 /// itself; what no supervisor says is its end at least.
-pub(super) fn of_marks(command: &Command, code: &str) -> Result<i32, Error> {
-    if let Ok(code) = code.parse::<u8>() {
-        return Ok(code.into());
+///
+/// Behind it stands whether anything was killed for want of memory meanwhile, where that is known.
+pub(super) fn of_marks(command: &Command, code: &str) -> Result<(i32, Option<bool>), Error> {
+    let (number, out_of_memory) = match code.strip_suffix(['m', 'n']) {
+        Some(number) => (number, Some(code.ends_with('m'))),
+        None => (code, None),
+    };
+    if let Ok(number) = number.parse::<u8>() {
+        return Ok((number.into(), out_of_memory));
     }
     let program = form::program(command);
     Err(match code {
@@ -176,7 +182,7 @@ impl Exec {
         Ok(Next::To(match said.means(&self.command)? {
             Verdict::Exited(code) => {
                 self.marks.believe();
-                State::Exited(code, self.ran(now))
+                State::Exited(code, self.ran(now), None)
             }
             Verdict::Doubtful(otherwise) => {
                 self.marks.believe();

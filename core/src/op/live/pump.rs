@@ -158,6 +158,7 @@ impl<S: Sort> Pump<S> {
                 duration: ended.duration,
                 timed_out: ended.timed_out,
                 killed: ended.killed,
+                out_of_memory: ended.out_of_memory,
                 ..ExecSummary::default()
             }),
             Err(error) => Err(error),
