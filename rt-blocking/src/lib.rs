@@ -38,11 +38,12 @@ pub use pocket_dock_core::archive::FileTime;
 pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
     BufferSnapshot, BuiltImage, Bytes, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
-    DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Endpoint, EngineKind, Error, ExecError, ExecResult,
-    ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary,
-    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, OnStuck, Options, Origin, Output,
-    ProcessInfo, ProtocolError, RingBuffer, RunningProcess, SessionOptions, SharedRingBuffer, ShellState, Signal,
-    SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder, Turn, TurnResult, archive,
+    ContainerSummary, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Endpoint, EngineKind, Error,
+    ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame,
+    ImageError, ImageRef, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, ListFilter, LocalError,
+    Network, OnStuck, Options, Origin, Output, ProcessInfo, ProtocolError, Prune, Pruned, RingBuffer, RunningProcess,
+    SessionOptions, SharedRingBuffer, ShellState, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
+    Turn, TurnResult, archive,
 };
 
 use std::sync::Arc;
@@ -60,6 +61,9 @@ pub type Engine = pocket_dock_core::Engine<Blocking>;
 ///
 /// Dropping it takes as long as its removal: 0.1 s as a rule, and never longer than the limits of the calls it makes.
 pub type Container = pocket_dock_core::Container<Blocking>;
+
+/// Containers that are ready before anybody wants one; see [`pocket_dock_core::Pool`]. Dropping it takes as long as the removal of what is in it.
+pub type Pool = pocket_dock_core::Pool<Blocking>;
 
 /// A command whose output is read while it runs; see [`pocket_dock_core::ExecStream`].
 pub type ExecStream = pocket_dock_core::ExecStream<Blocking>;

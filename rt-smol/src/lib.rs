@@ -34,11 +34,12 @@ pub use pocket_dock_core::archive::FileTime;
 pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
     BufferSnapshot, BuiltImage, Bytes, Channel, CloseReason, Command, ContainerError, ContainerSpec, ContainerState,
-    DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Endpoint, EngineKind, Error, ExecError, ExecResult,
-    ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame, ImageError, ImageSummary,
-    KillReport, Language, Limits, Line, LineEnd, Lines, LocalError, Network, OnStuck, Options, Origin, Output,
-    ProcessInfo, ProtocolError, RingBuffer, RunningProcess, SessionOptions, SharedRingBuffer, ShellState, Signal,
-    SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder, Turn, TurnResult, archive, files,
+    ContainerSummary, DEFAULT_BUFFER_BYTES, DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Endpoint, EngineKind, Error,
+    ExecError, ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Frame,
+    ImageError, ImageRef, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, ListFilter, LocalError,
+    Network, OnStuck, Options, Origin, Output, ProcessInfo, ProtocolError, Prune, Pruned, RingBuffer, RunningProcess,
+    SessionOptions, SharedRingBuffer, ShellState, Signal, SocketError, StreamChunk, StreamLine, TextChunk, TextDecoder,
+    Turn, TurnResult, archive, files,
 };
 
 use std::sync::Arc;
@@ -57,6 +58,9 @@ pub type Engine = pocket_dock_core::Engine<Smol>;
 
 /// A container; see [`pocket_dock_core::Container`]. Dropping it never blocks: it is removed in the background.
 pub type Container = pocket_dock_core::Container<Smol>;
+
+/// Containers that are ready before anybody wants one; see [`pocket_dock_core::Pool`]. Dropping it never blocks: what is in it is removed in the background.
+pub type Pool = pocket_dock_core::Pool<Smol>;
 
 /// A command whose output is read while it runs; see [`pocket_dock_core::ExecStream`].
 pub type ExecStream = pocket_dock_core::ExecStream<Smol>;

@@ -305,7 +305,9 @@ impl<R: Runtime> Container<R> {
     /// lose it, or if it is tied to another program.
     pub fn restart(&self) -> R::Returns<Quieted<Restart>> {
         let restart = self.restart_it();
-        self.engine.runtime().drive(Quieted::new(restart, &self.beside))
+        let refused = restart.is_refused();
+        let restart = Quieted::new(restart, &self.beside).unless(refused);
+        self.engine.runtime().drive(restart)
     }
 
     /// Waits until its main process ends, however long that takes, and gives its exit code, at once if it has ended

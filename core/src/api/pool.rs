@@ -255,6 +255,11 @@ impl<R: Runtime> Shared<R> {
     /// Removes one beside everything else.
     fn discard(shared: &Arc<Self>, container: Container<R>) {
         shared.lock().removing += 1;
+        Self::remove(shared, container);
+    }
+
+    /// The same where it is counted already.
+    fn remove(shared: &Arc<Self>, container: Container<R>) {
         shared.engine.runtime().attend(Removing {
             shared: Arc::clone(shared),
             remove: container.into_removal(),

@@ -98,6 +98,11 @@ impl Restart {
         Self::new(target, id, None, State::Refused(Some(Error::misuse(why))))
     }
 
+    /// Whether nothing will be asked of the engine.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused(_))
+    }
+
     /// Runs the main process unless it runs.
     pub(crate) fn start(target: &Target, id: &str, leash: Option<&Slot>) -> Self {
         let state = match container::inspect(id) {

@@ -14,6 +14,7 @@ mod commands;
 mod containers;
 mod engines;
 mod files;
+mod pools;
 mod report;
 mod site;
 mod stats;
@@ -87,6 +88,8 @@ impl Make {
 pub enum Promise {
     /// It takes less than this.
     Under(Duration),
+    /// The median of the floor takes at least so many times as long.
+    Faster(u32),
 }
 
 /// Ours and the floor of one row. What a sample needs before and after is done in the call and not counted.
@@ -131,6 +134,7 @@ pub enum Beside {
 /// Every row.
 pub const ROWS: &[Row] = &[
     containers::CREATE,
+    pools::TAKE,
     commands::RUN,
     containers::SHUTDOWN,
     containers::SHUTDOWN_FORCE,

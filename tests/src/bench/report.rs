@@ -18,8 +18,11 @@ pub fn json(row: &Row, measured: &Measured) -> Value {
         })
     };
     let promise = row.promise.map(|promise| {
-        let Promise::Under(limit) = promise;
-        json!({ "under": limit.as_secs_f64(), "broken": promise.broken(&measured.ours) })
+        let broken = promise.broken(&measured.ours, &measured.floor);
+        match promise {
+            Promise::Under(limit) => json!({ "under": limit.as_secs_f64(), "broken": broken }),
+            Promise::Faster(times) => json!({ "faster": times, "broken": broken }),
+        }
     });
     json!({
         "row": row.name,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pocket_dock_blocking::{Blocking, Container, ContainerSpec, Engine, Error, Options, StdHost};
+use pocket_dock_blocking::{Blocking, Container, ContainerSpec, Engine, Error, Options, Pool, StdHost};
 use pocket_dock_core::Host as _;
 use serde_json::json;
 
@@ -60,8 +60,19 @@ impl Site {
     /// # Errors
     /// Those of [`Engine::create`].
     pub fn sandbox(&self) -> Result<Container, Error> {
-        self.engine
-            .create(ContainerSpec::new(images::BUSYBOX).label(LABEL, &self.mark))
+        self.engine.create(self.spec())
+    }
+
+    fn spec(&self) -> ContainerSpec {
+        ContainerSpec::new(images::BUSYBOX).label(LABEL, &self.mark)
+    }
+
+    /// A pool of such containers.
+    ///
+    /// # Errors
+    /// Those of [`Pool::new`].
+    pub fn pool(&self, size: usize) -> Result<Pool, Error> {
+        Pool::new(&self.engine, self.spec(), size)
     }
 
     /// The same container, made the bare way. Our mark of its owner lets the next client sweep it if we are killed.

@@ -37,11 +37,14 @@ pub fn ratio(ours: &[Duration], floor: &[Duration]) -> Option<f64> {
 }
 
 impl Promise {
-    /// How many of the samples broke it.
+    /// How many of our samples broke it.
     #[must_use]
-    pub fn broken(&self, samples: &[Duration]) -> usize {
-        let Self::Under(limit) = self;
-        samples.iter().filter(|sample| *sample >= limit).count()
+    pub fn broken(&self, ours: &[Duration], floor: &[Duration]) -> usize {
+        let broken = |sample: &&Duration| match self {
+            Self::Under(limit) => *sample >= limit,
+            Self::Faster(times) => Summary::of(floor).is_none_or(|floor| **sample * *times > floor.median),
+        };
+        ours.iter().filter(broken).count()
     }
 }
 
@@ -83,7 +86,10 @@ mod tests {
     #[test]
     fn a_promise_is_broken_by_one_sample() {
         let promise = Promise::Under(Duration::from_secs(1));
-        assert_eq!(promise.broken(&ms(&[999, 1000, 1001, 1])), 2);
-        assert_eq!(promise.broken(&ms(&[999])), 0);
+        assert_eq!(promise.broken(&ms(&[999, 1000, 1001, 1]), &[]), 2);
+        assert_eq!(promise.broken(&ms(&[999]), &[]), 0);
+        let faster = Promise::Faster(20);
+        assert_eq!(faster.broken(&ms(&[1, 10, 11]), &ms(&[200, 1, 300])), 1);
+        assert_eq!(faster.broken(&ms(&[1]), &[]), 1);
     }
 }

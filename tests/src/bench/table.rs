@@ -18,7 +18,7 @@ pub fn head() -> String {
 pub fn line(row: &Row, measured: &Measured) -> String {
     let cell = |samples| Summary::of(samples).map_or_else(|| "-".to_owned(), |seen| cell(seen, measured.bytes));
     let ratio = |other| ratio(&measured.ours, other).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-    let promise = row.promise.map(|promise| kept(promise, &measured.ours));
+    let promise = row.promise.map(|promise| kept(promise, measured));
     let text = format!(
         "{:<15} {:>3}  {:<31}  {:<31}  {:>5}  {}",
         row.name,
@@ -85,12 +85,15 @@ fn time(took: Duration) -> String {
     }
 }
 
-fn kept(promise: Promise, samples: &[Duration]) -> String {
-    let Promise::Under(limit) = promise;
-    let limit = time(limit);
-    match promise.broken(samples) {
-        0 => format!("under {limit}: held in all {}", samples.len()),
-        broken => format!("under {limit}: BROKEN in {broken} of {}", samples.len()),
+fn kept(promise: Promise, measured: &Measured) -> String {
+    let what = match promise {
+        Promise::Under(limit) => format!("under {}", time(limit)),
+        Promise::Faster(times) => format!("{times} times faster"),
+    };
+    let samples = measured.ours.len();
+    match promise.broken(&measured.ours, &measured.floor) {
+        0 => format!("{what}: held in all {samples}"),
+        broken => format!("{what}: BROKEN in {broken} of {samples}"),
     }
 }
 
@@ -129,6 +132,12 @@ mod tests {
             assert_eq!(head().find(heading), text.find(cell), "{heading}");
         }
         assert!(line(&ROW, &measured(&[999], &[1], None)).ends_with("under 1.00 s: held in all 1"));
+        let faster = Row {
+            promise: Some(Promise::Faster(20)),
+            ..ROW
+        };
+        let text = line(&faster, &measured(&[1, 6], &[100], None));
+        assert!(text.ends_with("20 times faster: BROKEN in 1 of 2"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A client of its own, for cases that kill it or weigh it: `probe churn SOCKET LABEL` makes, uses and ends containers
 //! until it is killed; `probe restart SOCKET LABEL` restarts one container, stops and starts another, says `ready` and
-//! waits to be killed; `probe flood SOCKET` reads 1 GiB of output and prints its peak memory in KiB; `probe sleeper SOCKET
+//! waits to be killed; `probe stay SOCKET LABEL` makes containers that are to stay, and a pool of those that are not, says
+//! `ready` and waits to be killed; `probe flood SOCKET` reads 1 GiB of output and prints its peak memory in KiB; `probe sleeper SOCKET
 //! RUNTIME` has a command print 1 GiB, does not look at it for a while, reads 256 MiB of it or more, and prints by how many
 //! KiB its peak memory has grown until then, and in all, and that peak; `probe transfer SOCKET RUNTIME BYTES` sends a file
 //! of so many bytes into a container, fetches it again, compares it, and prints the memory that it had before and the peak
@@ -9,7 +10,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use pocket_dock_blocking::{Blocking, Command, ContainerSpec, Engine, Options};
+use pocket_dock_blocking::{Blocking, Command, ContainerSpec, Engine, Options, Pool};
 use pocket_dock_tests::lab::images;
 use pocket_dock_tests::suite::{self, Adapter};
 use pocket_dock_tests::tree::{self, Scratch};
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["churn", socket, label] => churn(socket, label),
         ["restart", socket, label] => restart(socket, label),
+        ["stay", socket, label] => stay(socket, label),
         ["flood", socket] => flood(socket),
         ["sleeper", socket, runtime] => on_runtime(runtime, &Sleeper(socket)),
         ["transfer", socket, runtime, bytes] => match bytes.parse() {
@@ -29,8 +31,8 @@ fn main() -> ExitCode {
             Err(_) => Err(format!("{bytes:?} is no number").into()),
         },
         _ => Err(
-            "usage: probe churn SOCKET LABEL | probe restart SOCKET LABEL | probe flood SOCKET | probe sleeper SOCKET \
-             RUNTIME | probe transfer SOCKET RUNTIME BYTES"
+            "usage: probe churn SOCKET LABEL | probe restart SOCKET LABEL | probe stay SOCKET LABEL | probe flood SOCKET | \
+             probe sleeper SOCKET RUNTIME | probe transfer SOCKET RUNTIME BYTES"
                 .into(),
         ),
     };
@@ -81,6 +83,28 @@ fn restart(socket: &str, label: &str) -> Result<()> {
     let started = engine.create(spec.auto_remove(false))?;
     started.stop()?;
     started.start()?;
+    println!("ready");
+    loop {
+        std::thread::park();
+    }
+}
+
+fn stay(socket: &str, label: &str) -> Result<()> {
+    let engine = connect(socket)?;
+    let spec = |kind: &str| {
+        ContainerSpec::new(images::BUSYBOX)
+            .label("probe", label)
+            .label("kind", kind)
+    };
+    let pool = Pool::new(&engine, spec("pool"), 2)?;
+    while pool.ready() < 2 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let stays = engine.create(spec("stays").persistent())?;
+    let lifetime = Duration::from_secs(8);
+    let short = engine.create(spec("short").persistent().lifetime(lifetime).auto_remove(true))?;
+    stays.persist()?;
+    short.persist()?;
     println!("ready");
     loop {
         std::thread::park();

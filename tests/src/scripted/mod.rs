@@ -28,6 +28,7 @@ use pocket_dock_core::{Error, Host, Op, Runtime};
 use attended::Beside;
 pub use host::FakeHost;
 pub use peer::{Connection, Peer, Sent};
+pub(crate) use request::decoded;
 pub use request::{Request, RequestReader};
 pub use split::{Cutter, Split};
 

@@ -92,7 +92,8 @@ fn unversioned(path: &str) -> &str {
     &path[path.len() - rest.len() - 1..]
 }
 
-fn decoded(text: &str) -> String {
+/// Without percent-encoding.
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {

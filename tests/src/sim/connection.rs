@@ -28,7 +28,7 @@ enum Mode {
     Http,
     Later(Duration, Vec<u8>),
     Exec(String),
-    Leash(String),
+    Leash(String, u64),
     Wait(String),
     Endless(Vec<u8>),
     Silent,
@@ -82,7 +82,7 @@ impl Wire {
                     Outcome::Answer(bytes) => (bytes, Mode::Http),
                     Outcome::Later(at, bytes) => (Vec::new(), Mode::Later(at, bytes)),
                     Outcome::Exec(head, id) => (head, Mode::Exec(id)),
-                    Outcome::Leash(head, id) => (head, Mode::Leash(id)),
+                    Outcome::Leash(head, id, number) => (head, Mode::Leash(id, number)),
                     Outcome::Wait(head, id) => (head, Mode::Wait(id)),
                     Outcome::Stuck(head) => (head, Mode::Silent),
                 },
@@ -115,7 +115,7 @@ impl Wire {
                 self.outgoing.extend_from_slice(&bytes);
                 process.closed && process.out.is_empty()
             }
-            Mode::Leash(id) => {
+            Mode::Leash(id, _) => {
                 // Before the start, it waits.
                 engine
                     .container(id)
@@ -155,7 +155,7 @@ impl Connection for Wire {
                 let process = engine.exec(id).and_then(|exec| exec.process.as_mut());
                 process.map_or(Err(ErrorKind::BrokenPipe), |process| Ok(process.feed(bytes)))
             }
-            Mode::Leash(_) | Mode::Silent | Mode::Endless(_) => Ok(bytes.len()),
+            Mode::Leash(..) | Mode::Silent | Mode::Endless(_) => Ok(bytes.len()),
             Mode::Http | Mode::Later(..) | Mode::Wait(_) => {
                 self.received.extend_from_slice(bytes);
                 self.serve();
@@ -174,7 +174,7 @@ impl Connection for Wire {
                 }
                 engine.advance(now);
             }
-            Mode::Leash(id) => engine.end_stdin(id),
+            Mode::Leash(id, number) => engine.end_stdin(id, *number),
             _ => {}
         }
     }
@@ -198,7 +198,7 @@ impl Drop for Wire {
     fn drop(&mut self) {
         let mut engine = locked(&self.engine);
         match &self.mode {
-            Mode::Leash(id) => engine.end_stdin(id),
+            Mode::Leash(id, number) => engine.end_stdin(id, *number),
             // The command lives on; its input has ended, and its output goes nowhere.
             Mode::Exec(id) => {
                 if let Some(process) = engine.exec(id).and_then(|exec| exec.process.as_mut()) {

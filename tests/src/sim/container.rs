@@ -40,8 +40,15 @@ pub(super) struct Container {
     pub(super) auto_remove: bool,
     pub(super) main: Main,
     pub(super) state: State,
-    /// Its input was attached, and has ended.
+    /// How often its input was attached.
+    pub(super) leash: u64,
+    /// The one that was attached last has ended.
     pub(super) stdin_ended: bool,
+    /// How long the main process that is ours runs, and when it ends by itself.
+    pub(super) lifetime: Option<Duration>,
+    pub(super) ends: Option<Duration>,
+    /// What was asked for beside what is modelled.
+    pub(super) body: Value,
 }
 
 impl Container {
@@ -69,7 +76,11 @@ impl Container {
             auto_remove: body["HostConfig"]["AutoRemove"].as_bool().unwrap_or(false),
             main,
             state: State::Created,
+            leash: 0,
             stdin_ended: false,
+            lifetime: command.get(2).and_then(|script| lifetime(script)),
+            ends: None,
+            body: body.clone(),
         }
     }
 
@@ -90,6 +101,7 @@ impl Container {
     }
 
     pub(super) fn end(&mut self, code: i32, now: Duration) {
+        self.ends = None;
         if self.is_running() {
             self.state = if self.auto_remove {
                 State::Removing(code, now + REMOVAL)
@@ -116,7 +128,8 @@ impl Container {
         });
         json!({
             "Id": self.id, "Name": format!("/{}", self.name), "State": state, "Image": self.image,
-            "Created": "2023-11-14T22:13:20.5Z", "Config": { "Labels": self.labels, "Image": self.image },
+            "Created": "2023-11-14T22:13:20.5Z",
+            "Config": { "Labels": self.labels, "Image": self.image, "Cmd": self.body["Cmd"] },
             "HostConfig": { "AutoRemove": self.auto_remove, "Memory": self.memory },
         })
     }
@@ -124,7 +137,15 @@ impl Container {
     pub(super) fn listed(&self) -> Value {
         json!({
             "Id": self.id, "Names": [format!("/{}", self.name)], "Image": self.image, "Labels": self.labels,
-            "State": self.status(),
+            "State": self.status(), "Created": 1_700_000_000,
         })
     }
+}
+
+/// What a main process of ours says to `sleep`, behind which it ends.
+fn lifetime(script: &str) -> Option<Duration> {
+    let (_, rest) = script.split_once("sleep ")?;
+    let seconds: u64 = rest.split(' ').next()?.parse().ok()?;
+    // The longest there is means for ever.
+    (seconds < i32::MAX as u64).then_some(Duration::from_secs(seconds))
 }

@@ -73,6 +73,11 @@ impl Engine {
             let (_, request) = self.late.swap_remove(due);
             drop(self.route(&request));
         }
+        for container in &mut self.containers {
+            if let Some(at) = container.ends.filter(|at| *at <= now) {
+                container.end(0, at);
+            }
+        }
         self.containers
             .retain(|container| !matches!(container.state, State::Removing(_, at) if at <= now));
         self.timers.retain(|at| *at > now);
@@ -103,8 +108,10 @@ impl Engine {
             State::Removing(_, at) => Some(at),
             _ => None,
         });
+        let lifetimes = self.containers.iter().filter_map(|container| container.ends);
         let processes = self.execs.iter().filter_map(|exec| exec.process.as_ref()?.next_event());
         removals
+            .chain(lifetimes)
             .chain(processes)
             .chain(self.timers.iter().copied())
             .chain(self.late.iter().map(|(at, _)| *at))

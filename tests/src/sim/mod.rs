@@ -196,6 +196,25 @@ impl Sim {
         engine.containers.push(container);
     }
 
+    /// Somebody else says what becomes of the main process of a container: it ends, and the container stays.
+    pub fn end(&self, name: &str) {
+        let mut engine = locked(&self.0);
+        if let Some(container) = engine.container(name) {
+            container.state = container::State::Exited(1);
+        }
+    }
+
+    /// Somebody else removes an image.
+    pub fn remove_image(&self, name: &str) {
+        locked(&self.0).images.retain(|(known, _)| known != name);
+    }
+
+    /// What was asked for when a container was made.
+    #[must_use]
+    pub fn spec_of(&self, name: &str) -> Option<serde_json::Value> {
+        locked(&self.0).container(name).map(|container| container.body.clone())
+    }
+
     /// Somebody else removes all containers.
     pub fn remove_all(&self) {
         locked(&self.0).containers.clear();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::container::{Container, Main, REMOVAL, State};
 use super::engine::{Engine, is_unknown};
 use super::exec::Exec;
-use crate::scripted::Request;
+use crate::scripted::{Request, decoded};
 
 /// What becomes of a request.
 pub(super) enum Outcome {
@@ -16,8 +16,8 @@ pub(super) enum Outcome {
     Later(Duration, Vec<u8>),
     /// A head, and then the stream of an exec.
     Exec(Vec<u8>, String),
-    /// A head, and then the standard input of a container.
-    Leash(Vec<u8>, String),
+    /// A head, and then the standard input of a container; which of its attachments it is.
+    Leash(Vec<u8>, String, u64),
     /// A head, and the exit code of a container when it ends.
     Wait(Vec<u8>, String),
     /// A head, and nothing more.
@@ -37,6 +37,8 @@ impl Engine {
                 &json!({ "Version": "0", "ApiVersion": "1.51", "MinAPIVersion": "1.24", "Os": "linux" }),
             )),
             ("GET", ["images", "json"]) => Answer(self.images()),
+            ("GET", ["images", name, "json"]) => Answer(self.image(&decoded(name))),
+            ("POST", ["commit"]) => Answer(self.commit(request)),
             ("POST", ["containers", "create"]) => Answer(self.create(request, &body)),
             ("GET", ["containers", "json"]) => {
                 let listed: Vec<Value> = self.containers.iter().map(Container::listed).collect();
@@ -62,6 +64,32 @@ impl Engine {
         };
         self.writer
             .json(200, &Value::Array(self.images.iter().enumerate().map(image).collect()))
+    }
+
+    fn image(&self, name: &str) -> Vec<u8> {
+        if self.images.iter().any(|(known, _)| known == name) {
+            let config = json!({ "Cmd": ["/bin/sh"], "Entrypoint": null });
+            return self
+                .writer
+                .json(200, &json!({ "Id": format!("sha256:{:064x}", 1), "Config": config }));
+        }
+        let docker = format!("No such image: {name}:latest");
+        let podman = format!("failed to find image {name}: {name}: No such image");
+        self.refuse(404, [&docker, &podman], "no such image")
+    }
+
+    fn commit(&mut self, request: &Request) -> Vec<u8> {
+        let query = |key: &str| request.query(key).unwrap_or_default().to_owned();
+        let id = query("container");
+        let Some(container) = self.container(&id) else {
+            return self.no_container(&id);
+        };
+        let image = container.image.clone();
+        let shell = self.images.iter().any(|(known, shell)| *known == image && *shell);
+        self.images.push((format!("{}:{}", query("repo"), query("tag")), shell));
+        let id = self.new_id();
+        let prefix = if self.writer.is_docker() { "sha256:" } else { "" };
+        self.writer.json(201, &json!({ "Id": format!("{prefix}{id}") }))
     }
 
     fn create(&mut self, request: &Request, body: &Value) -> Vec<u8> {
@@ -132,7 +160,12 @@ impl Engine {
         let (full_id, state, main) = (container.id.clone(), container.state, container.main);
         Answer(match (verb, state) {
             ("json", _) => writer.json(200, &container.inspected()),
-            ("attach", _) => return Outcome::Leash(writer.stream_head(request.wants_upgrade()), full_id),
+            ("attach", _) => {
+                container.leash += 1;
+                container.stdin_ended = false;
+                let number = container.leash;
+                return Outcome::Leash(writer.stream_head(request.wants_upgrade()), full_id, number);
+            }
             // It would have to be started again first.
             ("wait", State::Exited(_) | State::Removing(..)) if request.query("condition") == Some("next-exit") => {
                 return Outcome::Stuck(writer.chunked_head());
@@ -172,6 +205,7 @@ impl Engine {
                     return Answer(self.refuse(status, [&docker, &format!("crun: {why}")], "OCI runtime error"));
                 }
                 container.state = State::Running;
+                container.ends = container.lifetime.map(|lifetime| now + lifetime);
                 if container.stdin_ended && main == Main::Leash {
                     container.end(0, now);
                 }
@@ -308,10 +342,10 @@ impl Engine {
         )
     }
 
-    /// The standard input of a container has ended.
-    pub(super) fn end_stdin(&mut self, id: &str) {
+    /// The standard input of a container has ended, if it was not attached anew since.
+    pub(super) fn end_stdin(&mut self, id: &str, number: u64) {
         let now = self.now;
-        if let Some(container) = self.container(id) {
+        if let Some(container) = self.container(id).filter(|container| container.leash == number) {
             container.stdin_ended = true;
             if container.main == Main::Leash {
                 container.end(0, now);

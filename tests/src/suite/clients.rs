@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::Host;
+use pocket_dock_core::{Host, ListFilter};
 
 use super::{Adapter, Bench, Failure, Verdict, check, same};
 use crate::walk::Shell;
@@ -114,6 +114,55 @@ pub(super) fn killed_after_a_restart<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let next = bench.another()?;
     next.wait(next.sandbox()?.shutdown())?;
     same("left", bench.peer.containers(true, Some(&label))?.len(), 0)
+}
+
+/// A persistent container outlives its client by all means, for as long as its lifetime says; a pool does not.
+pub(super) fn killed_and_what_is_to_stay_stays<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let label = bench.random();
+    let mut client = Command::new(probe()?)
+        .args(["stay".as_ref(), bench.peer.socket().as_os_str(), label.as_ref()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut said = String::new();
+    let read = client
+        .stdout
+        .take()
+        .ok_or("no output")
+        .map(|out| BufReader::new(out).read_line(&mut said));
+    client.kill()?;
+    client.wait()?;
+    read??;
+    same("ready", said.trim(), "ready")?;
+    let label = format!("probe={label}");
+    let names = |all: bool| -> Result<BTreeSet<String>, Failure> {
+        let listed = bench.peer.containers(all, Some(&label))?;
+        let kinds = listed.iter().filter_map(|one| one["Labels"]["kind"].as_str());
+        Ok(kinds.map(str::to_owned).collect())
+    };
+    // The short one was made a moment ago, and has 8 s.
+    let both = BTreeSet::from(["short".to_owned(), "stays".to_owned()]);
+    check(names(false)?.is_superset(&both), || {
+        "the client's death ended them".to_owned()
+    })?;
+    bench.until("the pool's are gone", || Ok(!names(false)?.contains("pool")))?;
+    let next = bench.another()?;
+    next.wait(next.sandbox()?.shutdown())?;
+    check(names(false)?.contains("stays"), || "it was swept".to_owned())?;
+    bench.until("its lifetime is over", || Ok(!names(true)?.contains("short")))?;
+    let found = next.wait(
+        next.engine
+            .list(ListFilter::new().has_label("probe").persistent().running()),
+    )?;
+    let value = label.trim_start_matches("probe=");
+    let mine = found
+        .iter()
+        .find(|one| one.labels.get("probe").is_some_and(|is| is == value));
+    let stays = mine.ok_or("it is not found again")?;
+    let attached = next.wait(next.engine.attach(&stays.name))?;
+    same("runs", next.wait(attached.run("true"))?.exit_code, 0)?;
+    next.wait(attached.shutdown())?;
+    same("left", names(true)?, BTreeSet::new())
 }
 
 pub(super) fn a_gibibyte_in_less_than_32_mebibytes<A: Adapter>(bench: &Bench<A>) -> Verdict {

@@ -1,6 +1,7 @@
 //! The conformance suite: what every engine must give, through the public API.
 
 mod adapter;
+mod again;
 mod callbacks;
 mod clients;
 mod commands;
@@ -12,6 +13,7 @@ mod faults;
 mod files;
 mod hostile_files;
 mod killing;
+mod pools;
 mod processes;
 mod reading;
 mod session_ends;
@@ -261,11 +263,27 @@ cases! {
         transfers::what_is_sent_belongs_to_the_user,
         transfers::transfers_have_their_errors,
         transfers::dropped_transfers_leave_nothing,
+        again::a_reboot_keeps_files_and_tells_handles,
+        again::a_fresh_reboot_is_as_new,
+        again::a_reboot_without_its_image,
+        again::a_dropped_fresh_reboot_goes_on,
+        again::a_persistent_one_stays_and_is_found_again,
+        again::one_on_a_leash_is_tied,
+        again::a_lifetime_holds_without_us,
+        again::only_ours_are_seen,
+        again::a_snapshot_is_an_image,
+        again::what_is_left_over_is_pruned,
+        pools::a_pool_gives_each_once,
+        pools::a_dead_one_of_a_pool_is_replaced,
+        pools::a_pool_that_is_dropped_leaves_nothing,
+        pools::several_take_from_a_pool,
+        pools::a_pool_has_its_errors,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
         clients::killed_at_a_hundred_moments,
         clients::killed_after_a_restart,
+        clients::killed_and_what_is_to_stay_stays,
         clients::a_gibibyte_in_less_than_32_mebibytes,
         clients::transfers_of_two_gibibytes_in_little_memory,
         clients::many_commands_in_one_session,

@@ -3,11 +3,15 @@
 #[cfg(test)]
 mod abandoned;
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod beside;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod containers;
+#[cfg(test)]
+mod pools;
 #[cfg(test)]
 mod progress;
 #[cfg(test)]

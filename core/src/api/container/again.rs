@@ -37,7 +37,9 @@ impl<R: Runtime> Container<R> {
     /// Those of [`restart`](Self::restart).
     pub fn reboot(&self) -> R::Returns<Quieted<Restart>> {
         let restart = self.restart_it();
-        self.engine.runtime().drive(Quieted::rebooting(restart, &self.beside))
+        let refused = restart.is_refused();
+        let restart = Quieted::rebooting(restart, &self.beside).unless(refused);
+        self.engine.runtime().drive(restart)
     }
 
     /// Removes it, and makes another of the same spec in its place, with the same name: files are those of the image again.

@@ -27,11 +27,16 @@ impl<R: Runtime> Making<R> {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
-        let seat = self.seat;
-        self.shared.change(|state| {
+        let (seat, size) = (self.seat, self.shared.size);
+        let surplus = self.shared.change(|state| {
             state.leave(seat);
             state.making -= 1;
             match made {
+                // One was put back meanwhile.
+                Ok(container) if state.ready.len() >= size && !state.closed => {
+                    state.removing += 1;
+                    return Some(container);
+                }
                 Ok(container) => state.ready.push_back(container),
                 Err(error) => {
                     state.failures += 1;
@@ -39,8 +44,12 @@ impl<R: Runtime> Making<R> {
                     state.stalled = true;
                 }
             }
+            None
         });
-        Shared::refill(&self.shared);
+        match surplus {
+            Some(container) => Shared::remove(&self.shared, container),
+            None => Shared::refill(&self.shared),
+        }
     }
 }
 

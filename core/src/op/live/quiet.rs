@@ -102,7 +102,8 @@ impl Beside {
 #[derive(Debug)]
 pub struct Quieted<O> {
     op: O,
-    beside: Arc<Beside>,
+    /// None where nothing will be ended.
+    beside: Option<Arc<Beside>>,
     how: Ends,
     begun: bool,
 }
@@ -115,7 +116,7 @@ impl<O> Quieted<O> {
     fn ending(op: O, beside: &Arc<Beside>, how: Ends) -> Self {
         Self {
             op,
-            beside: Arc::clone(beside),
+            beside: Some(Arc::clone(beside)),
             how,
             begun: false,
         }
@@ -125,6 +126,14 @@ impl<O> Quieted<O> {
     pub(crate) fn rebooting(op: O, beside: &Arc<Beside>) -> Self {
         Self::ending(op, beside, Ends::Rebooted)
     }
+
+    /// If the operation only says why it cannot be done, nothing is ended for it.
+    pub(crate) fn unless(mut self, refused: bool) -> Self {
+        if refused {
+            self.beside = None;
+        }
+        self
+    }
 }
 
 impl<O: Op> Op for Quieted<O> {
@@ -132,21 +141,21 @@ impl<O: Op> Op for Quieted<O> {
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<O::Output>, Error> {
         if !std::mem::replace(&mut self.begun, true) {
-            self.beside.begin_to_end(self.how);
+            self.beside.iter().for_each(|beside| beside.begin_to_end(self.how));
         }
         self.op.poll(now, link)
     }
 
     /// What was told to end does.
     fn abandon(&mut self) -> bool {
-        self.op.abandon() || self.begun
+        self.op.abandon() || (self.begun && self.beside.is_some())
     }
 }
 
 impl<O> Drop for Quieted<O> {
     fn drop(&mut self) {
         if self.begun {
-            self.beside.has_ended();
+            self.beside.iter().for_each(|beside| beside.has_ended());
         }
     }
 }
