@@ -113,7 +113,7 @@ const CAPABILITIES: [&str; 14] = [
 
 impl Applied {
     pub(crate) fn new(settings: Settings, spec: Option<&ContainerSpec>) -> Self {
-        let ports = settings.network_settings.bound();
+        let ports = settings.network_settings.ports.bound();
         let (config, host) = (settings.config, settings.host_config);
         let pair = |text: &String| {
             let (name, value) = text.split_once('=')?;

@@ -42,8 +42,9 @@ mod stats;
 pub mod stream;
 
 pub use api::{
-    BuiltImage, Connecting, Container, ContainerState, Creating, Doctor, Ending, Engine, ExecStream, FileReader,
-    FileWriter, Options, Pool, Process, Resuming, Session, SessionOptions, StatsStream, Stdin, StreamChunk, Taking,
+    Attaching, BuiltImage, Connecting, Container, ContainerState, Creating, Doctor, Ending, Engine, ExecStream,
+    FileReader, FileWriter, Options, Pool, Process, Resuming, Session, SessionOptions, StatsStream, Stdin, StreamChunk,
+    Taking,
 };
 pub use applied::{Applied, AppliedMount, Difference};
 /// Bytes that are shared and not copied: `&[u8]` in every other respect.
@@ -70,8 +71,8 @@ pub use op::live::{
 };
 pub use op::session::{Closing, Interrupt, OnStuck, SendAndWait, ShellState, StartTurn, Turn, TurnResult};
 pub use op::{
-    Ask, Destroy, Info, KillProcess, KillReport, Need, NextStats, Op, Pause, ProcessInfo, Processes, Pruning, Reboot,
-    Remove, Restart, Run, RunningProcess, Shutdown, Slot, Snapshot, Step, Wait, WhyEnded,
+    Ask, Destroy, Info, KillProcess, KillReport, Listing, Need, NextStats, Op, Pause, ProcessInfo, Processes, Pruning,
+    Reboot, Remove, Restart, Run, RunningProcess, Shutdown, Slot, Snapshot, Step, Wait, WhyEnded,
 };
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::engine_api::container::{CREATED_AT, INSTANCE, Listed, OWNER, PERSISTENT};
+use crate::engine_api::image::normal_id;
 use crate::error::Error;
 use crate::runtime::{Host, Owner};
 use crate::spec::LABELS;
@@ -18,6 +19,8 @@ pub struct ContainerSummary {
     pub name: String,
     /// Its image, as it was asked for. Podman writes it out in full.
     pub image: String,
+    /// The id of its image: `sha256:` and 64 hex digits.
+    pub image_id: String,
     /// The engine's own word, such as `running`, `paused`, `exited`, `created`.
     pub status: String,
     /// When it was made: by the clock of the program that made it, if that said so, else by the engine's.
@@ -37,6 +40,7 @@ impl ContainerSummary {
         let id = listed.id.clone();
         let seconds = listed.created.and_then(|seconds| u64::try_from(seconds).ok());
         let image = listed.image.clone().unwrap_or_default();
+        let image_id = normal_id(listed.image_id.as_deref().unwrap_or_default());
         let status = listed.state.clone().unwrap_or_default();
         let (name, mut labels) = listed.into_ours()?;
         let said = labels
@@ -49,6 +53,7 @@ impl ContainerSummary {
             id,
             name,
             image,
+            image_id,
             status,
             created,
             persistent: labels.get(PERSISTENT).is_some_and(|text| text == "true"),

@@ -11,12 +11,13 @@ use super::{Connecting, Engine};
 use crate::doctor::{Checkup, Report};
 use crate::engine_api::about::{self, About};
 use crate::engine_api::refusal::{self, Subject};
-use crate::engine_api::{container, image, json};
+use crate::engine_api::{image, json};
 use crate::error::Error;
-use crate::http::{Answer, Request};
+use crate::http::Request;
 use crate::link::Link;
+use crate::listing::ContainerSummary;
 use crate::op::call::Call;
-use crate::op::{Op, Step};
+use crate::op::{Listing, Op, Step};
 use crate::runtime::Runtime;
 
 /// Looks at an engine.
@@ -35,12 +36,11 @@ enum State<R> {
     About(Box<Call>),
     /// Which of the images it is.
     Image(usize, Box<Call>),
-    Orphans(Box<Call>),
+    Orphans(Box<Listing>),
 }
 
 const ABOUT: &str = "ask the engine about itself";
 const IMAGE: &str = "inspect image";
-const LIST: &str = "list containers";
 
 impl<R: Runtime> Doctor<R> {
     pub(super) fn of(engine: &Engine<R>, checkup: Checkup) -> Self {
@@ -73,17 +73,17 @@ impl<R: Runtime> Doctor<R> {
                 Err(error) => self.report.image(name, &Err(error)),
             }
         }
-        State::Orphans(Self::call(engine, LIST, &container::list_managed()))
+        State::Orphans(Box::new(Self::orphans(engine)))
     }
 
-    fn orphans(engine: &Engine<R>, answer: &Answer) -> Result<Vec<String>, Error> {
-        if !answer.is_success() {
-            return Err(refusal::refused(LIST, &Subject::Engine, answer));
-        }
+    /// What the first creation would remove.
+    fn orphans(engine: &Engine<R>) -> Listing {
         let host = engine.runtime().host();
-        let listed: Vec<container::Listed> = json(LIST, &answer.body)?;
-        let orphans = listed.iter().filter(|one| one.is_orphan(&*host));
-        Ok(orphans.map(|one| one.name().to_owned()).collect())
+        Listing::new(engine.target(), move |listed| {
+            let orphans = listed.into_iter().filter(|one| one.is_orphan(&*host));
+            orphans.filter_map(ContainerSummary::of).collect()
+        })
+        .certain()
     }
 }
 
@@ -145,9 +145,10 @@ impl<R: Runtime> Op for Doctor<R> {
                     self.report.image(&self.checkup.images[at], &there);
                     self.image(&engine, at + 1)
                 }
-                State::Orphans(call) => {
-                    let orphans = outcome!(call, now, link).and_then(|answer| Self::orphans(&engine, &answer));
-                    self.report.orphans(&orphans);
+                State::Orphans(list) => {
+                    let orphans = outcome!(list, now, link);
+                    let names = orphans.map(|all| all.into_iter().map(|one| one.name).collect());
+                    self.report.orphans(&names);
                     return Ok(Step::Done(std::mem::take(&mut self.report)));
                 }
             };

@@ -27,7 +27,7 @@ use crate::spec::ContainerSpec;
 
 mod listing;
 
-pub use listing::Resuming;
+pub use listing::{Attaching, Resuming};
 
 /// How long a build or the upload of an image may take.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);

@@ -15,7 +15,7 @@ mod stream;
 pub use connecting::Connecting;
 pub use container::{Container, ContainerState, Ending};
 pub use doctor::Doctor;
-pub use engine::{BuiltImage, Creating, Engine, Options, Resuming};
+pub use engine::{Attaching, BuiltImage, Creating, Engine, Options, Resuming};
 pub use file::{FileReader, FileWriter};
 pub use pool::{Pool, Taking};
 pub use process::Process;

@@ -263,14 +263,13 @@ impl Listed {
         self.names.iter().flatten().map(|name| name.trim_start_matches('/'))
     }
 
-    /// One of its names.
-    pub(crate) fn name(&self) -> &str {
-        let first = self.names.iter().flatten().next();
-        first.map_or(&self.id, |name| name.trim_start_matches('/'))
-    }
-
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// What only it has, or its image and all that is made of that.
+    pub(crate) fn instance(&self) -> &str {
+        self.label(INSTANCE).unwrap_or_default()
     }
 
     /// Its name and its labels, if it is ours.
@@ -307,6 +306,8 @@ pub(crate) struct Inspected {
     pub(crate) id: String,
     /// With a slash before it.
     pub(crate) name: Option<String>,
+    /// The id of its image.
+    pub(crate) image: Option<String>,
     pub(crate) host_config: Option<InspectedHost>,
     pub(crate) state: Option<State>,
     pub(crate) config: Option<Config>,
@@ -338,11 +339,13 @@ pub(crate) struct InspectedHost {
     pub(crate) auto_remove: Option<bool>,
 }
 
-/// A container of ours.
+/// A container that is ours by its labels. They may be those of its image still: see `op::inherited`.
 #[derive(Debug)]
 pub(crate) struct Ours {
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) image_id: String,
+    pub(crate) instance: String,
     pub(crate) auto_remove: bool,
     pub(crate) persistent: bool,
     pub(crate) own_main: bool,
@@ -355,7 +358,7 @@ pub(crate) fn inspect_by(reference: &str) -> Result<Request, Error> {
 }
 
 impl Inspected {
-    /// If it is ours, and was asked for by this name or id.
+    /// If it is ours by its labels, and was asked for by this name or id.
     pub(crate) fn ours(self, reference: &str) -> Result<Ours, Error> {
         let config = self.config.unwrap_or_default();
         let labels = config.labels.unwrap_or_default();
@@ -375,6 +378,8 @@ impl Inspected {
         Ok(Ours {
             name: name.to_owned(),
             id: self.id,
+            image_id: self.image.unwrap_or_default(),
+            instance: labels.get(INSTANCE).cloned().unwrap_or_default(),
             auto_remove: self.host_config.and_then(|host| host.auto_remove).unwrap_or(false),
             persistent: labels.get(PERSISTENT).is_some_and(|text| text == "true"),
             own_main: config.cmd.is_some_and(|cmd| is_main_of_ours(&cmd)),

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
+use super::ports::Ports;
 use super::time;
 use crate::info::NetworkAddress;
-use crate::spec::{BoundPort, PortProtocol};
+use crate::spec::BoundPort;
 
 /// An inspected container. Everything may be missing or `null`.
 #[derive(Debug, Default, Deserialize)]
@@ -69,15 +70,8 @@ struct HostConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct NetworkSettings {
-    ports: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+    ports: Option<Ports>,
     networks: Option<BTreeMap<String, Option<Network>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct Binding {
-    host_ip: Option<String>,
-    host_port: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -170,25 +164,7 @@ impl Details {
     /// What is bound on the host, in order. What the image only names is not.
     pub(crate) fn ports(&self) -> Vec<BoundPort> {
         let ports = self.network_settings.as_ref().and_then(|all| all.ports.as_ref());
-        let mut bound: Vec<BoundPort> = Vec::new();
-        for (port, bindings) in ports.into_iter().flatten() {
-            let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
-            let Ok(container_port) = number.parse() else { continue };
-            for binding in bindings.iter().flatten() {
-                let Some(host_port) = binding.host_port.as_deref().and_then(|text| text.parse().ok()) else {
-                    continue;
-                };
-                bound.push(BoundPort {
-                    container_port,
-                    protocol: PortProtocol::named(protocol),
-                    // Podman writes nothing for every address.
-                    host_ip: binding.host_ip.as_deref().and_then(|text| text.parse().ok()),
-                    host_port,
-                });
-            }
-        }
-        bound.sort();
-        bound
+        ports.map(Ports::bound).unwrap_or_default()
     }
 }
 

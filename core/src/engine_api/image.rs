@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::path;
 use crate::error::Error;
 use crate::http::{Path, Request};
+use crate::protocol_error::ProtocolError;
 
 pub(crate) fn list() -> Request {
     Request::get(Path::new("/images/json"))
@@ -43,8 +44,15 @@ pub(crate) fn inspect(name: &str) -> Result<Request, Error> {
     Ok(Request::get(path("/images", name, "/json")?))
 }
 
-/// Makes an image of a container, which is frozen meanwhile. `changes` are lines as in a Dockerfile.
-pub(crate) fn commit(container: &str, repository: &str, tag: &str, changes: &[String]) -> Request {
+/// Makes an image of a container, which is frozen meanwhile. `changes` are lines as in a Dockerfile. Docker takes an entry
+/// point without words in them for none that is said, and lets the container's stay: `no_entrypoint` says it in its other way.
+pub(crate) fn commit(
+    container: &str,
+    repository: &str,
+    tag: &str,
+    changes: &[String],
+    no_entrypoint: bool,
+) -> Result<Request, ProtocolError> {
     let mut path = Path::new("/commit")
         .query("container", container)
         .query("repo", repository)
@@ -53,8 +61,11 @@ pub(crate) fn commit(container: &str, repository: &str, tag: &str, changes: &[St
     for change in changes {
         path = path.query("changes", change);
     }
+    if no_entrypoint {
+        return Request::post(path).json(&serde_json::json!({ "Entrypoint": [] }));
+    }
     // Podman 4 wants a body.
-    Request::post(path).empty_json()
+    Ok(Request::post(path).empty_json())
 }
 
 /// An image on the engine.

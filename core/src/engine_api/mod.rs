@@ -22,6 +22,7 @@ pub(crate) mod exec;
 pub(crate) mod host_config;
 pub(crate) mod image;
 pub(crate) mod objects;
+pub(crate) mod ports;
 pub(crate) mod progress;
 pub(crate) mod refusal;
 pub(crate) mod settings;

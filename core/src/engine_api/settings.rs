@@ -6,14 +6,13 @@
 //! Lists are `null` or missing where they are empty, and numbers 0 or -1 where there is no limit.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer};
 
+use super::ports::Ports;
 use super::{EngineKind, path};
 use crate::error::Error;
 use crate::http::Request;
-use crate::spec::{BoundPort, PortProtocol};
 
 pub(crate) fn inspect(kind: EngineKind, id: &str) -> Result<Request, Error> {
     let collection = match kind {
@@ -112,49 +111,11 @@ answer! { Ulimit {
 } }
 
 answer! { NetworkSettings {
-    ports: BTreeMap<String, Option<Vec<Binding>>>,
+    ports: Ports,
     networks: BTreeMap<String, serde::de::IgnoredAny>,
-} }
-
-answer! { Binding {
-    host_ip: String,
-    host_port: String,
 } }
 
 /// A limit, if it is one.
 pub(crate) fn limit(value: i64) -> Option<u64> {
     u64::try_from(value).ok().filter(|value| *value > 0)
-}
-
-impl NetworkSettings {
-    /// What is bound, in the order of the container's ports. What makes no sense is left out.
-    pub(crate) fn bound(&self) -> Vec<BoundPort> {
-        let mut bound: Vec<BoundPort> = self
-            .ports
-            .iter()
-            .flat_map(|(key, bindings)| bindings.iter().flatten().filter_map(|binding| read(key, binding)))
-            .collect();
-        bound.sort();
-        bound
-    }
-}
-
-fn read(key: &str, binding: &Binding) -> Option<BoundPort> {
-    let (port, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
-    let protocol = match protocol {
-        "tcp" => PortProtocol::Tcp,
-        "udp" => PortProtocol::Udp,
-        "sctp" => PortProtocol::Sctp,
-        _ => return None,
-    };
-    let host_ip = match binding.host_ip.as_str() {
-        "" => None,
-        text => Some(text.parse::<IpAddr>().ok()?).filter(|address| !address.is_unspecified()),
-    };
-    Some(BoundPort {
-        container_port: port.parse().ok()?,
-        protocol,
-        host_ip,
-        host_port: binding.host_port.parse().ok().filter(|port| *port != 0)?,
-    })
 }

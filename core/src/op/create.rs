@@ -72,8 +72,8 @@ enum State {
 /// What is done with one that looks like an orphan.
 #[derive(Debug)]
 enum Sweeping {
-    /// Its id, until it is known that it is ours.
-    Ask(String, Box<Inherited>),
+    /// Until it is known that it is ours.
+    Ask(container::Listed, Box<Inherited>),
     Remove(Box<Remove>),
 }
 
@@ -159,11 +159,9 @@ impl Create {
         }
     }
 
-    fn sweep(&self, orphan: &container::Listed) -> Option<Sweeping> {
-        let image = orphan.image_id.as_deref()?;
-        let instance = orphan.label(container::INSTANCE).unwrap_or_default();
-        let ask = Inherited::new(&self.target, image, instance).ok()?;
-        Some(Sweeping::Ask(orphan.id.clone(), Box::new(ask)))
+    fn sweep(&self, orphan: container::Listed) -> Option<Sweeping> {
+        let ask = Inherited::new(&self.target, orphan.image_id.as_deref()?).ok()?;
+        Some(Sweeping::Ask(orphan, Box::new(ask)))
     }
 
     fn orphans(&self, answer: &Answer) -> Vec<container::Listed> {
@@ -203,9 +201,12 @@ impl Create {
                 }
                 State::Sweep(left, current, until) => {
                     let step = match current {
-                        Some(Sweeping::Ask(id, ask)) => ask.poll(now, link).map(|step| match step {
-                            Step::Done(true) => Step::Done(None),
-                            Step::Done(false) => Step::Done(Some(id.clone())),
+                        Some(Sweeping::Ask(one, ask)) => ask.poll(now, link).map(|step| match step {
+                            // Where that cannot be known, it is left alone.
+                            Step::Done(handed) => {
+                                let inherited = handed.made(one.instance()).unwrap_or(true);
+                                Step::Done((!inherited).then(|| one.id.clone()))
+                            }
                             Step::Need(need) => Step::Need(need),
                         }),
                         Some(Sweeping::Remove(remove)) => remove.poll(now, link).map(|step| match step {
@@ -234,7 +235,7 @@ impl Create {
                             let remove = Remove::new(&self.target, &id).within(SWEEP_LIMITS[1]);
                             Some(Some(Sweeping::Remove(Box::new(remove))))
                         }
-                        None => left.pop().map(|one| self.sweep(&one)),
+                        None => left.pop().map(|one| self.sweep(one)),
                     };
                     match next {
                         Some(next) => State::Sweep(left, next, until),

@@ -6,10 +6,9 @@
 
 use std::time::Instant;
 
-use super::call::Call;
+use super::find::Find;
 use super::{Op, Remove, Step, ready};
-use crate::engine_api::refusal::{self, Subject};
-use crate::engine_api::{Target, container, json};
+use crate::engine_api::Target;
 use crate::error::Error;
 use crate::link::Link;
 
@@ -17,28 +16,20 @@ use crate::link::Link;
 #[derive(Debug)]
 pub struct Destroy {
     target: Target,
-    reference: String,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// What was asked cannot be asked.
-    Refused(Option<Error>),
-    Find(Box<Call>),
+    Find(Box<Find>),
     Remove(Box<Remove>),
 }
 
 impl Destroy {
     pub(crate) fn new(target: &Target, reference: &str) -> Self {
-        let state = match container::inspect_by(reference) {
-            Ok(request) => State::Find(Box::new(Call::new("inspect container", target, &request))),
-            Err(error) => State::Refused(Some(error)),
-        };
         Self {
             target: target.clone(),
-            reference: reference.to_owned(),
-            state,
+            state: State::Find(Box::new(Find::new(target, reference))),
         }
     }
 }
@@ -49,16 +40,9 @@ impl Op for Destroy {
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
         loop {
             self.state = match &mut self.state {
-                State::Refused(error) => return Err(error.take().unwrap_or_else(super::after_the_end)),
-                State::Find(call) => {
-                    let answer = ready!(call.poll(now, link));
-                    if !answer.is_success() {
-                        let subject = Subject::Container(self.reference.clone());
-                        return Err(refusal::refused("inspect container", &subject, &answer));
-                    }
-                    let found: container::Inspected = json("inspect container", &answer.body)?;
+                State::Find(find) => {
                     // By its id: its name may become another's.
-                    let id = found.ours(&self.reference)?.id;
+                    let id = ready!(find.poll(now, link)).id;
                     State::Remove(Box::new(Remove::new(&self.target, &id)))
                 }
                 State::Remove(remove) => return remove.poll(now, link),

@@ -11,30 +11,42 @@ use crate::engine_api::{Target, container, image, json};
 use crate::error::Error;
 use crate::link::Link;
 
-/// Asks whether a container has its labels from its image.
+/// Asks what an image hands on to its containers.
 #[derive(Debug)]
-pub(crate) struct Inherited {
-    call: Call,
-    instance: String,
+pub(crate) struct Inherited(Call);
+
+/// What an image hands on to its containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// This instance, if any.
+    Instance(Option<String>),
+    /// The image is not there any more, or the engine does not say.
+    Unknown,
+}
+
+impl Handed {
+    /// Whether a container of this instance has it from its image, if that is known.
+    pub(crate) fn made(&self, instance: &str) -> Option<bool> {
+        match self {
+            Self::Instance(handed) => Some(handed.as_deref() == Some(instance)),
+            Self::Unknown => None,
+        }
+    }
 }
 
 impl Inherited {
-    /// `image`: the id of the container's image. `instance`: the container's own, by its label.
-    pub(crate) fn new(target: &Target, image: &str, instance: &str) -> Result<Self, Error> {
-        Ok(Self {
-            call: Call::new("inspect image", target, &image::inspect(image)?),
-            instance: instance.to_owned(),
-        })
+    /// `image`: the id of the container's image.
+    pub(crate) fn new(target: &Target, image: &str) -> Result<Self, Error> {
+        Ok(Self(Call::new("inspect image", target, &image::inspect(image)?)))
     }
 
-    /// `true` also where that cannot be known: then it is left alone.
-    pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<bool>, Error> {
-        let answer = ready!(self.call.poll(now, link));
+    pub(crate) fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Handed>, Error> {
+        let answer = ready!(self.0.poll(now, link));
         if answer.status() != 200 {
-            return Ok(Step::Done(true));
+            return Ok(Step::Done(Handed::Unknown));
         }
         let image: image::Inspected = json("inspect image", &answer.body)?;
-        let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
-        Ok(Step::Done(labels.get(container::INSTANCE) == Some(&self.instance)))
+        let mut labels = image.config.and_then(|config| config.labels).unwrap_or_default();
+        Ok(Step::Done(Handed::Instance(labels.remove(container::INSTANCE))))
     }
 }

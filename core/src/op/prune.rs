@@ -11,11 +11,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::call::Call;
-use super::{Op, Step, ready};
+use super::{Listing, Op, Step, ready};
 use crate::engine_api::refusal::{self, Subject};
-use crate::engine_api::{Target, container, json};
+use crate::engine_api::{Target, container};
 use crate::error::Error;
-use crate::http::Answer;
 use crate::link::Link;
 use crate::listing::{ContainerSummary, Prune, Pruned};
 use crate::runtime::Host;
@@ -25,14 +24,13 @@ use crate::runtime::Host;
 pub struct Pruning {
     target: Target,
     state: State,
-    wanted: Option<(Prune, Arc<dyn Host>)>,
     left: VecDeque<ContainerSummary>,
     done: Pruned,
 }
 
 #[derive(Debug)]
 enum State {
-    List(Box<Call>),
+    List(Box<Listing>),
     Next,
     Delete(Box<Call>, Box<ContainerSummary>),
 }
@@ -41,24 +39,16 @@ impl Pruning {
     pub(crate) fn new(target: &Target, prune: Prune, host: Arc<dyn Host>) -> Self {
         Self {
             target: target.clone(),
-            state: State::List(Box::new(Call::new(
-                "list containers",
-                target,
-                &container::list_managed(),
-            ))),
-            wanted: Some((prune, host)),
+            state: State::List(Box::new(Self::candidates(target, prune, host))),
             left: VecDeque::new(),
             done: Pruned::default(),
         }
     }
-}
 
-/// All containers of ours, as a list request answered.
-pub(crate) fn listed(answer: &Answer) -> Result<Vec<container::Listed>, Error> {
-    if !answer.is_success() {
-        return Err(refusal::refused("list containers", &Subject::Engine, answer));
+    /// Lists those that would be removed.
+    pub(crate) fn candidates(target: &Target, prune: Prune, host: Arc<dyn Host>) -> Listing {
+        Listing::new(target, move |listed| prune.choose(listed, &*host)).certain()
     }
-    Ok(json::<Option<Vec<container::Listed>>>("list containers", &answer.body)?.unwrap_or_default())
 }
 
 impl Op for Pruning {
@@ -67,10 +57,8 @@ impl Op for Pruning {
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Pruned>, Error> {
         loop {
             self.state = match &mut self.state {
-                State::List(call) => {
-                    let answer = ready!(call.poll(now, link));
-                    let (prune, host) = self.wanted.take().ok_or_else(super::after_the_end)?;
-                    self.left = prune.choose(listed(&answer)?, &*host).into();
+                State::List(list) => {
+                    self.left = ready!(list.poll(now, link)).into();
                     State::Next
                 }
                 State::Next => {

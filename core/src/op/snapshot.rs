@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::call::Call;
 use super::{Need, Op, Step, after, ready};
 use crate::engine_api::refusal::{self, Subject};
-use crate::engine_api::{Target, container, image, json};
+use crate::engine_api::{EngineKind, Target, container, image, json};
 use crate::error::Error;
 use crate::link::Link;
 
@@ -34,6 +34,7 @@ pub struct Snapshot {
     repository: String,
     tag: String,
     changes: Vec<String>,
+    no_entrypoint: bool,
     state: State,
     until: Option<Instant>,
 }
@@ -63,6 +64,7 @@ impl Snapshot {
             repository,
             tag,
             changes: vec![format!("LABEL {}=no", container::MANAGED)],
+            no_entrypoint: false,
             state,
             until: None,
         }
@@ -72,12 +74,21 @@ impl Snapshot {
         refusal::refused(what, &Subject::Container(self.name.clone()), answer)
     }
 
-    /// What the image that the container was made of runs by itself is run by the new one too.
+    /// What the image that the container was made of runs by itself is run by the new one too. Where that is nothing, ours
+    /// would stay: a shell is there, as ours ran in it.
     fn commands(&mut self, config: image::Config) {
-        for (word, list) in [("ENTRYPOINT", config.entrypoint), ("CMD", config.cmd)] {
-            let list = serde_json::Value::from(list.unwrap_or_default());
-            self.changes.push(format!("{word} {list}"));
+        let words = |list: Option<Vec<String>>| list.unwrap_or_default();
+        let (entrypoint, mut cmd) = (words(config.entrypoint), words(config.cmd));
+        if entrypoint.is_empty() && cmd.is_empty() {
+            cmd = vec!["/bin/sh".to_owned()];
         }
+        self.no_entrypoint = entrypoint.is_empty() && self.target.kind() == EngineKind::Docker;
+        if !self.no_entrypoint {
+            let list = serde_json::Value::from(entrypoint);
+            self.changes.push(format!("ENTRYPOINT {list}"));
+        }
+        let list = serde_json::Value::from(cmd);
+        self.changes.push(format!("CMD {list}"));
     }
 }
 
@@ -117,7 +128,9 @@ impl Op for Snapshot {
                     State::Ready
                 }
                 State::Ready => {
-                    let request = image::commit(&self.id, &self.repository, &self.tag, &self.changes);
+                    let (repository, tag) = (&self.repository, &self.tag);
+                    let request = image::commit(&self.id, repository, tag, &self.changes, self.no_entrypoint);
+                    let request = container::sendable(request)?;
                     State::Commit(Call::new("commit container", &self.target, &request).within(LIMIT))
                 }
                 State::Commit(call) => {

@@ -49,13 +49,11 @@ impl PortProtocol {
         }
     }
 
-    /// By its name; what is no other is TCP.
-    pub(crate) fn named(name: &str) -> Self {
-        match name {
-            "udp" => Self::Udp,
-            "sctp" => Self::Sctp,
-            _ => Self::Tcp,
-        }
+    /// By its name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Tcp, Self::Udp, Self::Sctp]
+            .into_iter()
+            .find(|protocol| protocol.name() == name)
     }
 }
 

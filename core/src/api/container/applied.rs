@@ -55,7 +55,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn ports(&self) -> R::Returns<Ask<Vec<BoundPort>>> {
-        self.settings("inspect container", |settings| settings.network_settings.bound())
+        self.settings("inspect container", |settings| settings.network_settings.ports.bound())
     }
 
     fn settings<T: Send + 'static>(

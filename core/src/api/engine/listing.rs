@@ -4,13 +4,11 @@ use std::time::Instant;
 
 use super::super::container::End;
 use super::{Container, Engine};
-use crate::engine_api::refusal::Subject;
-use crate::engine_api::{container, json};
 use crate::error::Error;
 use crate::link::Link;
-use crate::listing::{ContainerSummary, ListFilter, Prune};
-use crate::op::prune::{self, Pruning};
-use crate::op::{Ask, Created, Destroy, Op, Restart, Slot, Step, ready};
+use crate::listing::{ListFilter, Prune};
+use crate::op::find::Find;
+use crate::op::{Created, Destroy, Listing, Op, Pruning, Restart, Slot, Step, ready};
 use crate::runtime::Runtime;
 
 impl<R: Runtime> Engine<R> {
@@ -31,11 +29,9 @@ impl<R: Runtime> Engine<R> {
     ///
     /// # Errors
     /// Those of the connection.
-    pub fn list(&self, filter: ListFilter) -> R::Returns<Ask<Vec<ContainerSummary>>> {
-        let request = Ok(container::list_managed());
-        self.ask("list containers", Subject::Engine, request, move |answer| {
-            Ok(filter.choose(prune::listed(&answer)?))
-        })
+    pub fn list(&self, filter: ListFilter) -> R::Returns<Listing> {
+        let listing = Listing::new(self.target(), move |listed| filter.choose(listed));
+        self.runtime().drive(listing)
     }
 
     /// A container of pocket-dock that is there, by its name, its id, or the beginning of its id. Nothing is done to it: one
@@ -59,21 +55,15 @@ impl<R: Runtime> Engine<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::Foreign`]; [`Error::Misuse`] for what cannot be a name or an
     /// id.
-    pub fn attach(&self, container: impl AsRef<str>) -> R::Returns<Ask<Container<R>>> {
+    pub fn attach(&self, container: impl AsRef<str>) -> R::Returns<Attaching<R>> {
         self.runtime().drive(self.attaching(container.as_ref()))
     }
 
-    fn attaching(&self, reference: &str) -> Ask<Container<R>> {
-        let (engine, wanted) = (self.clone(), reference.to_owned());
-        let subject = Subject::Container(reference.to_owned());
-        let request = container::inspect_by(reference);
-        Ask::new("inspect container", self.target(), subject, request, move |answer| {
-            let found: container::Inspected = json("inspect container", &answer.body)?;
-            let ours = found.ours(&wanted)?;
-            let end = End::found(ours.auto_remove, ours.own_main, ours.persistent);
-            let (id, name, leash) = (ours.id, ours.name, Slot::default());
-            Ok(Container::new(engine, Created { id, name, leash }, end))
-        })
+    fn attaching(&self, reference: &str) -> Attaching<R> {
+        Attaching {
+            engine: self.clone(),
+            find: Find::new(self.target(), reference),
+        }
     }
 
     /// As [`attach`](Self::attach), and [starts](Container::start) it if it is stopped, or lets it go on if it is paused.
@@ -132,11 +122,9 @@ impl<R: Runtime> Engine<R> {
     ///
     /// # Errors
     /// Those of the connection.
-    pub fn prune_candidates(&self, prune: Prune) -> R::Returns<Ask<Vec<ContainerSummary>>> {
-        let (request, host) = (Ok(container::list_managed()), self.runtime().host());
-        self.ask("list containers", Subject::Engine, request, move |answer| {
-            Ok(prune.choose(prune::listed(&answer)?, &*host))
-        })
+    pub fn prune_candidates(&self, prune: Prune) -> R::Returns<Listing> {
+        let candidates = Pruning::candidates(self.target(), prune, self.runtime().host());
+        self.runtime().drive(candidates)
     }
 
     /// Removes the containers of pocket-dock that are left over, and says which those were. What runs or is paused is never
@@ -165,13 +153,32 @@ impl<R: Runtime> Engine<R> {
     }
 }
 
+/// Finds a container of pocket-dock.
+#[derive(Debug)]
+pub struct Attaching<R: Runtime> {
+    engine: Engine<R>,
+    find: Find,
+}
+
+impl<R: Runtime> Op for Attaching<R> {
+    type Output = Container<R>;
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Container<R>>, Error> {
+        let ours = ready!(self.find.poll(now, link));
+        let end = End::found(ours.auto_remove, ours.own_main, ours.persistent);
+        let (id, name, leash) = (ours.id, ours.name, Slot::default());
+        let container = Container::new(self.engine.clone(), Created { id, name, leash }, end);
+        Ok(Step::Done(container))
+    }
+}
+
 /// Finds a container and starts it.
 #[derive(Debug)]
 pub struct Resuming<R: Runtime>(State<R>);
 
 #[derive(Debug)]
 enum State<R: Runtime> {
-    Find(Box<Ask<Container<R>>>),
+    Find(Box<Attaching<R>>),
     Start(Option<Container<R>>, Box<Restart>),
 }
 
@@ -181,8 +188,8 @@ impl<R: Runtime> Op for Resuming<R> {
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Container<R>>, Error> {
         loop {
             self.0 = match &mut self.0 {
-                State::Find(ask) => {
-                    let found = ready!(ask.poll(now, link));
+                State::Find(find) => {
+                    let found = ready!(find.poll(now, link));
                     let start = Box::new(found.start_op());
                     State::Start(Some(found), start)
                 }
@@ -197,7 +204,7 @@ impl<R: Runtime> Op for Resuming<R> {
 
     fn abandon(&mut self) -> bool {
         match &mut self.0 {
-            State::Find(ask) => ask.abandon(),
+            State::Find(_) => false,
             State::Start(_, start) => start.abandon(),
         }
     }
