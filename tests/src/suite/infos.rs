@@ -102,6 +102,7 @@ pub(super) fn all_about_a_container<A: Adapter>(bench: &Bench<A>) -> Verdict {
 pub(super) fn one_that_was_stopped<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let spec = ContainerSpec::new(images::NOSHELL)
         .command(["/bin/cat"])
+        .grace(Duration::from_secs(1))
         .auto_remove(false);
     let sandbox = bench.wait(bench.engine.create(spec))?;
     let info = bench.wait(sandbox.info())?;
@@ -205,6 +206,7 @@ pub(super) fn why_a_container_ended<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let kept = |command: &[&str]| {
         ContainerSpec::new(images::BUSYBOX)
             .command(command.to_vec())
+            .grace(Duration::from_secs(1))
             .auto_remove(false)
     };
     let reason = |spec: ContainerSpec| -> Result<Option<EndReason>, Failure> {

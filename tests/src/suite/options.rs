@@ -403,7 +403,7 @@ pub(super) fn a_profile_of_ones_own<A: Adapter>(bench: &Bench<A>) -> Verdict {
 /// What a command does not say itself, its container says.
 pub(super) fn commands_have_their_containers_limits<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let spec = ContainerSpec::new(images::BUSYBOX)
-        .default_timeout(Duration::from_secs(5))
+        .default_timeout(Duration::from_secs(3))
         .default_output_limit(10);
     let sandbox = made(bench, spec)?;
     let late = bench.wait(sandbox.run("echo so far; sleep 100"))?;
@@ -414,7 +414,7 @@ pub(super) fn commands_have_their_containers_limits<A: Adapter>(bench: &Bench<A>
     )?;
     let long = bench.wait(sandbox.run("echo 0123456789abcdef"))?;
     same("kept", (long.truncated(), long.omitted_bytes()), (true, 7))?;
-    let own = Command::from("sleep 6; echo 0123456789abcdef")
+    let own = Command::from("sleep 4; echo 0123456789abcdef")
         .timeout(Duration::MAX)
         .unlimited_output();
     let own = bench.wait(sandbox.run(own))?;
@@ -431,7 +431,7 @@ pub(super) fn commands_have_their_containers_limits<A: Adapter>(bench: &Bench<A>
     let shell = bench.wait(sandbox.session(SessionOptions::new()))?;
     let turn = bench.wait(shell.send_and_wait("sleep 100"))?;
     same("a turn", turn.timed_out, true)?;
-    let turn = bench.wait(shell.send_and_wait(Turn::new("sleep 6; echo done").timeout(Duration::from_secs(60))))?;
+    let turn = bench.wait(shell.send_and_wait(Turn::new("sleep 4; echo done").timeout(Duration::from_secs(60))))?;
     same(
         "a turn of its own",
         turn.stdout_text().into_owned(),
