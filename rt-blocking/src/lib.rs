@@ -39,13 +39,13 @@ pub use pocket_dock_core::files::{Packing, Progress, Unpacking, Watch};
 pub use pocket_dock_core::{
     Applied, AppliedMount, BoundPort, BufferSnapshot, BuiltImage, Bytes, Channel, Check, Checkup, CloseReason, Command,
     ContainerError, ContainerInfo, ContainerSpec, ContainerState, ContainerSummary, DEFAULT_BUFFER_BYTES,
-    DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Device, Difference, Endpoint, EngineKind, Error, ExecError, ExecResult,
-    ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Finding, Frame, ImageError,
-    ImageRef, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, ListFilter, LocalError, Network,
-    NetworkAddress, OnStuck, Options, Origin, Output, Port, PortProtocol, ProcessInfo, ProtocolError, Prune, Pruned,
-    Report, RingBuffer, RunningProcess, Seccomp, SessionOptions, Severity, SharedRingBuffer, ShellState, Signal, Size,
-    SizeError, SocketError, Stats, StreamChunk, StreamLine, TextChunk, TextDecoder, Tmpfs, Turn, TurnResult, Volume,
-    archive,
+    DEFAULT_FILE_LIMIT, DEFAULT_OUTPUT_LIMIT, Device, Difference, EndReason, Endpoint, EngineKind, Error, ExecError,
+    ExecResult, ExecSummary, FileEntry, FileError, FileErrorKind, FileKind, FilePath, FileStat, Finding, Frame,
+    ImageError, ImageRef, ImageSummary, KillReport, Language, Limits, Line, LineEnd, Lines, ListFilter, LocalError,
+    Network, NetworkAddress, OnStuck, Options, Origin, Output, Owner, Port, PortProtocol, ProcessInfo, ProtocolError,
+    Prune, Pruned, Report, RingBuffer, RunningProcess, Seccomp, SessionOptions, Severity, SharedRingBuffer, ShellState,
+    Signal, Size, SizeError, SocketError, Stats, StreamChunk, StreamLine, TextChunk, TextDecoder, Tmpfs, Turn,
+    TurnResult, Volume, archive,
 };
 
 use std::sync::Arc;
