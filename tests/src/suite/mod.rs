@@ -7,12 +7,14 @@ mod clients;
 mod commands;
 mod containers;
 mod dropped;
+mod dropped_calls;
 mod endings;
 mod executors;
 mod faults;
 mod files;
 mod hostile_files;
 mod hostile_specs;
+mod images;
 mod infos;
 mod killing;
 mod options;
@@ -33,6 +35,8 @@ mod streams;
 mod tap;
 mod terminals;
 mod transfers;
+mod transfers_beside;
+mod transfers_names;
 mod truths;
 mod walks;
 
@@ -44,7 +48,8 @@ use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Run
 use crate::lab::{self, Peer};
 use crate::recorded;
 
-pub use adapter::{Adapter, Blocking, Call, Item};
+pub(crate) use adapter::on_two_threads;
+pub use adapter::{Adapter, Blocking, Both, Call, Item};
 pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
 
 /// Why a case failed.
@@ -162,6 +167,9 @@ cases! {
         endings::processes_do_not_wait_for_the_grace,
         dropped::a_dropped_spawn_leaves_no_process,
         dropped::a_dropped_file_writer_leaves_nothing,
+        dropped_calls::a_dropped_stop_or_start_leaves_it_whole,
+        dropped_calls::a_dropped_call_about_processes_or_files,
+        images::images_are_built_imported_and_loaded,
         clients::a_sleeping_reader_keeps_memory_flat,
         callbacks::callbacks_are_told_all,
         callbacks::callbacks_come_at_any_time,
@@ -311,6 +319,11 @@ cases! {
         pools::a_pool_that_is_dropped_leaves_nothing,
         pools::several_take_from_a_pool,
         pools::a_pool_has_its_errors,
+        transfers_names::names_of_any_kind_go_in_and_out,
+        transfers_beside::what_changes_while_it_is_sent_is_told,
+        transfers_beside::progress_is_told_with_its_total,
+        transfers_beside::file_work_holds_up_no_other_call,
+        hostile_files::a_tree_that_is_hostile_writes_nothing_elsewhere,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [
