@@ -2,7 +2,7 @@
 //! of it, and the container goes on.
 
 use pocket_dock_blocking::adapter::wait_for_cleanup;
-use pocket_dock_core::{Container, ContainerSpec, FilePath, Op, Signal};
+use pocket_dock_core::{Checkup, Container, ContainerSpec, FilePath, ListFilter, Op, Prune, Signal};
 
 use super::dropped::{LIMIT, MOST};
 use super::{Adapter, Bench, Call, Verdict, check, same};
@@ -73,6 +73,22 @@ pub(super) fn a_dropped_stop_or_start_leaves_it_whole<A: Adapter>(bench: &Bench<
     let stopped = || Ok(bench.wait(at.stop())?);
     at_each_poll_behind(bench, at, "start", stopped, || at.start())?;
     at_each_poll(bench, at, "kill", || at.kill(Signal::Cont))?;
+    Ok(bench.wait(sandbox.shutdown())?)
+}
+
+pub(super) fn a_dropped_look_or_reboot_leaves_it_whole<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let spec = ContainerSpec::new(BUSYBOX).auto_remove(false);
+    let sandbox = bench.wait(bench.engine.create(spec))?;
+    let (at, engine) = (&sandbox, &bench.engine);
+    at_each_poll(bench, at, "applied", || at.applied())?;
+    at_each_poll(bench, at, "ports", || at.ports())?;
+    at_each_poll(bench, at, "info", || at.info())?;
+    at_each_poll(bench, at, "end_reason", || at.end_reason())?;
+    at_each_poll(bench, at, "list", || engine.list(ListFilter::new().name(at.name())))?;
+    at_each_poll(bench, at, "attach", || engine.attach(at.id()))?;
+    at_each_poll(bench, at, "prune_candidates", || engine.prune_candidates(Prune::new()))?;
+    at_each_poll(bench, at, "doctor", || engine.doctor(Checkup::new()))?;
+    at_each_poll(bench, at, "reboot", || at.reboot())?;
     Ok(bench.wait(sandbox.shutdown())?)
 }
 

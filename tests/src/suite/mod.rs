@@ -169,6 +169,7 @@ cases! {
         dropped::a_dropped_file_writer_leaves_nothing,
         dropped_calls::a_dropped_stop_or_start_leaves_it_whole,
         dropped_calls::a_dropped_call_about_processes_or_files,
+        dropped_calls::a_dropped_look_or_reboot_leaves_it_whole,
         images::images_are_built_imported_and_loaded,
         clients::a_sleeping_reader_keeps_memory_flat,
         callbacks::callbacks_are_told_all,
