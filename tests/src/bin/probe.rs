@@ -1,7 +1,7 @@
 //! A client of its own, for cases that kill it or weigh it: `probe churn SOCKET LABEL` makes, uses and ends containers
 //! until it is killed; `probe restart SOCKET LABEL` restarts one container, stops and starts another, says `ready` and
-//! waits to be killed; `probe stay SOCKET LABEL` makes containers that are to stay, and a pool of those that are not, says
-//! `ready` and waits to be killed; `probe flood SOCKET` reads 1 GiB of output and prints its peak memory in KiB; `probe sleeper SOCKET
+//! waits to be killed; `probe stay SOCKET LABEL` makes containers that are to stay, a process that is left running in
+//! one, and a pool of those that are not, says `ready` with the process's id and waits to be killed; `probe flood SOCKET` reads 1 GiB of output and prints its peak memory in KiB; `probe sleeper SOCKET
 //! RUNTIME` has a command print 1 GiB, does not look at it for a while, reads 256 MiB of it or more, and prints by how many
 //! KiB its peak memory has grown until then, and in all, and that peak; `probe transfer SOCKET RUNTIME BYTES` sends a file
 //! of so many bytes into a container, fetches it again, compares it, and prints the memory that it had before and the peak
@@ -105,7 +105,8 @@ fn stay(socket: &str, label: &str) -> Result<()> {
     let short = engine.create(spec("short").persistent().lifetime(lifetime).auto_remove(true))?;
     stays.persist()?;
     short.persist()?;
-    println!("ready");
+    let left = stays.spawn("trap '' TERM; sleep 4242; :")?.leave_running();
+    println!("ready {left}");
     loop {
         std::thread::park();
     }
