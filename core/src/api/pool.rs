@@ -312,7 +312,6 @@ impl<R: Runtime> Taking<R> {
             drop(state);
             let look = container.looking();
             self.candidate = Some((container, look));
-            Shared::refill(shared);
             return Ok(None);
         }
         drop(state);
@@ -356,6 +355,8 @@ impl<R: Runtime> Op for Taking<R> {
                 continue;
             };
             if runs {
+                // Not before: the engine has this question to answer first.
+                Shared::refill(&self.shared);
                 return Ok(Step::Done(container));
             }
             tracing::warn!(
@@ -363,6 +364,7 @@ impl<R: Runtime> Op for Taking<R> {
                 "a container of a pool ended before it was taken"
             );
             Shared::discard(&self.shared, container);
+            Shared::refill(&self.shared);
         }
     }
 }
