@@ -252,7 +252,7 @@ impl Report {
                 Some("it should do; report what does not"),
             )
         } else {
-            let message = format!("{kind} {major}.{minor} is among those that are tested ({list})");
+            let message = format!("{kind} {major}.{minor} is between those that are tested ({list})");
             (Severity::Good, message, None)
         };
         self.add(Check::Version, severity, message, remedy);

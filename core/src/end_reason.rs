@@ -1,10 +1,10 @@
 //! Why a container or a command ended.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use crate::engine_api::EngineKind;
 use crate::engine_api::details::Details;
 use crate::engine_api::events::Happened;
 use crate::result::{ExecResult, ExecSummary};
@@ -137,7 +137,7 @@ impl ExecSummary {
 /// What this program did to a container.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Here {
-    /// Told it to end, or removed it.
+    /// Sent it to end, or removed it.
     pub(crate) ended: bool,
     /// The numbers of the signals that it sent, as bits.
     pub(crate) signals: u64,
@@ -146,7 +146,8 @@ pub(crate) struct Here {
 /// What can be known of a container that may have ended.
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
-    pub(crate) kind: EngineKind,
+    /// The engine does not say that memory was used up: Podman before 5.
+    pub(crate) hides_memory: bool,
     /// None: it is gone.
     pub(crate) details: Option<&'a Details>,
     /// What the engine remembers, in order; none if it could not be asked.
@@ -157,12 +158,54 @@ pub(crate) struct Known<'a> {
     pub(crate) forgot: bool,
 }
 
+/// What this program told the main process of a container since it was started last.
+#[derive(Debug, Default)]
+pub(crate) struct Sent(AtomicU64);
+
+impl Sent {
+    /// The bit of no signal.
+    const STOP: u64 = 1;
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.0.fetch_or(1 << signal.number(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.fetch_or(Self::STOP, Ordering::Relaxed);
+    }
+
+    /// It was started.
+    pub(crate) fn nothing(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// `ended`: it was removed from here, or is being.
+    pub(crate) fn here(&self, ended: bool) -> Here {
+        let told = self.0.load(Ordering::Relaxed);
+        Here {
+            ended: ended || told & Self::STOP != 0,
+            signals: told & !Self::STOP,
+        }
+    }
+}
+
+impl Here {
+    fn sent(&self, signal: i64) -> bool {
+        let bit = u32::try_from(signal).ok().and_then(|number| 1_u64.checked_shl(number));
+        bit.is_some_and(|bit| self.signals & bit != 0)
+    }
+}
+
 impl Known<'_> {
     /// Whether the main process may still run, or has never run.
     pub(crate) fn has_not_ended(details: &Details) -> bool {
         let state = details.state();
         let status = state.status.as_deref().unwrap_or_default();
-        state.is_running() || matches!(status, "created" | "configured" | "initialized" | "restarting")
+        state.is_running()
+            || matches!(
+                status,
+                "created" | "configured" | "initialized" | "restarting" | "stopping"
+            )
     }
 
     /// Those since it was started last.
@@ -190,7 +233,7 @@ impl Known<'_> {
             .or_else(|| died?.exit_code)
             .filter(|code| *code >= 0);
         let by_signal = code.filter(|code| (129..=192).contains(code)).map(|code| code - 128);
-        if self.here.ended || by_signal.is_some_and(|number| self.here.signals & (1 << number) != 0) {
+        if self.here.ended || by_signal.is_some_and(|number| self.here.sent(number)) {
             return Some(EndReason::EndedHere);
         }
         let killed = lately.iter().filter(|one| one.action == "kill");
@@ -215,12 +258,14 @@ impl Known<'_> {
         if self.details.is_none() && !self.removes_itself && matches!(code, None | Some(137)) {
             return Some(EndReason::RemovedByOther);
         }
-        if self.forgot {
+        // What it ended with is its own, unless the engine's end may have been that of the container.
+        if self.forgot && matches!(code, None | Some(0 | 137 | 143 | 255)) {
             return Some(EndReason::EngineRestarted);
         }
-        // Podman 4 does not tell. Nothing in a container can kill its main process so, and nobody had the engine do it.
+        // Nothing in a container can kill its main process so, and nobody had the engine kill it, as far as it says. It
+        // says nothing of a stop, which ends in this where the main process does not listen.
         let limited = self.details.and_then(Details::memory_limit).is_some();
-        if self.kind == EngineKind::Podman && code == Some(137) && limited && died.is_some() {
+        if self.hides_memory && code == Some(137) && limited && died.is_some() && !happened("kill") {
             return Some(EndReason::OutOfMemory);
         }
         Some(code.map_or(EndReason::Unknown, EndReason::of_code))

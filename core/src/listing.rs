@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::engine_api::container::{CREATED_AT, INSTANCE, Listed, OWNER, PERSISTENT};
+use crate::engine_api::container::{CREATED_AT, INSTANCE, Listed, OWNER, is_persistent};
 use crate::engine_api::image::normal_id;
 use crate::error::Error;
 use crate::runtime::{Host, Owner};
@@ -56,7 +56,7 @@ impl ContainerSummary {
             image_id,
             status,
             created,
-            persistent: labels.get(PERSISTENT).is_some_and(|text| text == "true"),
+            persistent: is_persistent(&labels),
             owner: labels.get(OWNER).and_then(|text| text.parse().ok()),
             instance: labels.get(INSTANCE).cloned().unwrap_or_default(),
             labels: BTreeMap::new(),
@@ -219,8 +219,10 @@ impl Prune {
         }
         match one.owner.as_ref().and_then(|owner| host.lives(owner)) {
             Some(lives) => !lives,
-            // One that stays is expected to outlive its program, and the machine's; its creation is not.
-            None => self.unknown_owners || (one.persistent && self.persistent && one.is_begun()),
+            // One that stays is expected to outlive its program, and the machine's; its creation is not. Podman may say of
+            // each after a boot of the machine that it was never begun.
+            None if one.persistent => self.persistent && (one.is_begun() || self.unknown_owners),
+            None => self.unknown_owners,
         }
     }
 
@@ -246,7 +248,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine_api::container::{MANAGED, NAME};
+    use crate::engine_api::container::{MANAGED, NAME, PERSISTENT};
 
     /// Knows the owners 1, which lives, and 2, which is dead.
     #[derive(Debug)]
@@ -290,6 +292,7 @@ mod tests {
         let mut labels: BTreeMap<&str, &str> = extra.iter().copied().collect();
         labels.entry(MANAGED).or_insert("true");
         labels.entry(NAME).or_insert(name);
+        labels.entry(INSTANCE).or_insert("i1");
         labels.insert(OWNER, owner);
         let text = json!({ "Id": "ab", "Names": [format!("/{name}")], "Labels": labels, "State": state, "Created": 5 });
         serde_json::from_value(text).unwrap()
@@ -339,7 +342,7 @@ mod tests {
 
     #[test]
     fn only_what_is_at_rest_and_nobodys_is_left_over() {
-        let stays: &[(&str, &str)] = &[(PERSISTENT, "true")];
+        let stays: &[(&str, &str)] = &[(PERSISTENT, "i1")];
         let all = || {
             vec![
                 listed("runs", "running", "2:0:b:0", &[]),
@@ -357,37 +360,66 @@ mod tests {
                 listed("stays-of-the-living", "exited", "1:0:b:0", stays),
                 listed("stays-elsewhere", "exited", "3:0:b:0", stays),
                 listed("new-elsewhere", "created", "3:0:b:0", stays),
+                listed("reset-elsewhere", "configured", "3:0:b:0", stays),
+                listed("inherits-staying", "exited", "2:0:b:0", &[(PERSISTENT, "i2")]),
                 listed("foreign", "exited", "2:0:b:0", &[(NAME, "other")]),
                 listed("labelled", "exited", "2:0:b:0", &[("k", "v")]),
             ]
         };
         let choose = |prune: Prune| names(prune.choose(all(), &Here));
-        assert_eq!(choose(Prune::new()), ["labelled", "new-of-the-dead", "of-the-dead"]);
+        assert_eq!(
+            choose(Prune::new()),
+            ["inherits-staying", "labelled", "new-of-the-dead", "of-the-dead"]
+        );
         assert_eq!(choose(Prune::new().label("k", "v")), ["labelled"]);
         assert_eq!(
             choose(Prune::new().persistent()),
-            ["labelled", "new-of-the-dead", "of-the-dead", "stays", "stays-elsewhere"]
+            [
+                "inherits-staying",
+                "labelled",
+                "new-of-the-dead",
+                "of-the-dead",
+                "stays",
+                "stays-elsewhere"
+            ]
         );
         assert_eq!(
             choose(Prune::new().unknown_owners()),
             [
                 "elsewhere",
+                "inherits-staying",
                 "labelled",
-                "new-elsewhere",
                 "new-of-the-dead",
                 "of-the-dead",
                 "unowned"
             ]
         );
+        let all = choose(Prune::new().unknown_owners().persistent());
+        for name in ["new-elsewhere", "reset-elsewhere", "stays-elsewhere"] {
+            assert!(all.iter().any(|one| one == name), "{name}: {all:?}");
+        }
+        assert!(!all.iter().any(|one| one.contains("living")), "{all:?}");
     }
 
     #[test]
     fn a_sweep_lets_those_live_that_are_to_stay() {
-        let stays: &[(&str, &str)] = &[(PERSISTENT, "true")];
+        let stays: &[(&str, &str)] = &[(PERSISTENT, "i1")];
         assert!(listed("a", "running", "2:0:b:0", &[]).is_orphan(&Here));
         assert!(!listed("a", "running", "2:0:b:0", stays).is_orphan(&Here));
         assert!(!listed("a", "exited", "2:0:b:0", stays).is_orphan(&Here));
         assert!(listed("a", "created", "2:0:b:0", stays).is_orphan(&Here));
+        // The image says so, and not it.
+        for inherited in ["true", "i2", ""] {
+            let labels = [(PERSISTENT, inherited)];
+            assert!(
+                listed("a", "running", "2:0:b:0", &labels).is_orphan(&Here),
+                "{inherited:?}"
+            );
+            let one = ContainerSummary::of(listed("a", "running", "", &labels)).unwrap();
+            assert!(!one.persistent, "{inherited:?}");
+        }
+        // What has no instance is none that we made.
+        assert!(!listed("a", "running", "2:0:b:0", &[(INSTANCE, "")]).is_orphan(&Here));
         assert!(!listed("a", "created", "1:0:b:0", stays).is_orphan(&Here));
         assert!(!listed("a", "created", "3:0:b:0", stays).is_orphan(&Here));
     }

@@ -1,11 +1,12 @@
 //! A container that is ours.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Engine, hex};
 use crate::command::Command;
+use crate::end_reason::Sent;
 use crate::engine_api::container;
 use crate::engine_api::refusal::Subject;
 use crate::error::Error;
@@ -53,12 +54,9 @@ pub struct Container<R: Runtime> {
     ended: Arc<AtomicBool>,
     /// What this program told its main process since it was started: the numbers of signals, as bits. The first bit: to
     /// stop.
-    told: AtomicU64,
+    told: Arc<Sent>,
     beside: Arc<Beside>,
 }
-
-/// Among what its main process was told: to stop.
-const STOP: u64 = 1;
 
 impl<R: Runtime> Container<R> {
     pub(super) fn new(engine: Engine<R>, created: Created, end: End) -> Self {
@@ -77,7 +75,7 @@ impl<R: Runtime> Container<R> {
             tie: end.tie,
             spec: end.spec,
             ended: Arc::default(),
-            told: AtomicU64::new(0),
+            told: Arc::default(),
         }
     }
 
@@ -241,7 +239,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError`].
     pub fn kill(&self, signal: Signal) -> R::Returns<Relaxed<Ask<()>>> {
-        self.told.fetch_or(1 << signal.number(), Ordering::Relaxed);
+        self.told.signal(signal);
         let kill = self.unpaused("kill container", container::kill(self.id(), signal));
         let ask = self.tell("kill container", kill.map(Unpaused::looking));
         self.engine.runtime().drive(Relaxed::all(ask, &self.beside))
@@ -268,7 +266,7 @@ impl<R: Runtime> Container<R> {
     /// # Errors
     /// [`crate::ContainerError::Gone`].
     pub fn stop(&self) -> R::Returns<Quieted<Ask<()>>> {
-        self.told.fetch_or(STOP, Ordering::Relaxed);
+        self.told.stop();
         let limit = self.engine.target().answer_limit().saturating_add(self.grace);
         let stop = self.unpaused("stop container", container::stop(self.id(), self.grace));
         let ask = self.tell("stop container", stop.map(|stop| stop.within(limit)));
@@ -294,7 +292,6 @@ impl<R: Runtime> Container<R> {
     /// [`crate::ContainerError::Gone`], [`crate::ContainerError::StartFailed`]; [`Error::Misuse`] if it is tied to another
     /// program.
     pub fn start(&self) -> R::Returns<Restart> {
-        self.told.store(0, Ordering::Relaxed);
         self.engine.runtime().drive(self.start_op())
     }
 
@@ -322,7 +319,6 @@ impl<R: Runtime> Container<R> {
     /// has not ended within [`crate::Options::answer_limit`] and the grace; [`Error::Misuse`] on an engine that could
     /// lose it, or if it is tied to another program.
     pub fn restart(&self) -> R::Returns<Quieted<Restart>> {
-        self.told.store(0, Ordering::Relaxed);
         let restart = self.restart_it();
         let refused = restart.is_refused();
         let restart = Quieted::new(restart, &self.beside).unless(refused);

@@ -433,12 +433,20 @@ impl<R: Runtime> Engine<R> {
     /// Whether its restart keeps containers that remove themselves. Podman 4 removes them in the middle of it every other
     /// time, and Docker 20 loses track of 1 in 20; those named here never did.
     pub(super) fn restarts_well(&self) -> bool {
-        let major: Option<u32> = self.version().split('.').next().and_then(|major| major.parse().ok());
-        let least: u32 = match self.kind() {
+        let least = match self.kind() {
             EngineKind::Docker => 26,
             EngineKind::Podman => 5,
         };
-        major.is_some_and(|major| major >= least)
+        self.major().is_some_and(|major| major >= least)
+    }
+
+    /// Whether it does not say that a main process was killed as memory was used up.
+    pub(super) fn hides_memory(&self) -> bool {
+        self.kind() == EngineKind::Podman && self.major().is_some_and(|major| major < 5)
+    }
+
+    fn major(&self) -> Option<u32> {
+        self.version().split('.').next().and_then(|major| major.parse().ok())
     }
 
     pub(super) fn target(&self) -> &Target {

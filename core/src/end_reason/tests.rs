@@ -18,7 +18,7 @@ fn inspected(state: &str) -> Details {
 }
 
 struct Case<'a> {
-    kind: EngineKind,
+    hides_memory: bool,
     state: Option<&'a str>,
     events: &'a [Happened],
     here: Here,
@@ -27,7 +27,7 @@ struct Case<'a> {
 }
 
 const CASE: Case<'_> = Case {
-    kind: EngineKind::Docker,
+    hides_memory: false,
     state: None,
     events: &[],
     here: Here {
@@ -41,7 +41,7 @@ const CASE: Case<'_> = Case {
 fn judge(case: &Case<'_>) -> Option<EndReason> {
     let details = case.state.map(inspected);
     let known = Known {
-        kind: case.kind,
+        hides_memory: case.hides_memory,
         details: details.as_ref(),
         events: Some(case.events),
         here: case.here,
@@ -138,10 +138,9 @@ fn one_that_is_there() {
 
 #[test]
 fn podman_4_does_not_tell_of_memory() {
-    let kind = EngineKind::Podman;
     let died = [event("start", None, None), event("die", Some(137), None)];
     let case = Case {
-        kind,
+        hides_memory: true,
         state: Some(KILLED),
         events: &died,
         ..CASE
@@ -149,6 +148,66 @@ fn podman_4_does_not_tell_of_memory() {
     assert_eq!(judge(&case), Some(EndReason::OutOfMemory));
     // It does not remember either: nobody knows who did it.
     assert_eq!(judge(&Case { events: &[], ..case }), Some(EndReason::Signal(9)));
+    // Others do tell, so what they do not tell was not so.
+    let tells = Case {
+        hides_memory: false,
+        ..case
+    };
+    assert_eq!(judge(&tells), Some(EndReason::Signal(9)));
+    // We sent it something that does not end it, and somebody may have sent the rest: it does not say which.
+    let kills = [
+        event("start", None, None),
+        event("kill", None, None),
+        event("die", Some(137), None),
+    ];
+    let here = Here {
+        ended: false,
+        signals: 1 << 1,
+    };
+    let hup = Case {
+        here,
+        events: &kills,
+        ..case
+    };
+    assert_eq!(judge(&hup), Some(EndReason::Signal(9)));
+}
+
+#[test]
+fn every_exit_code_has_a_reason() {
+    for code in 0..=255 {
+        let state = format!(r#""Status":"exited","ExitCode":{code}"#);
+        let here = Here {
+            ended: false,
+            signals: 1 << 15,
+        };
+        let case = Case {
+            state: Some(&state),
+            here,
+            ..CASE
+        };
+        let wanted = match code {
+            143 => EndReason::EndedHere,
+            code => EndReason::of_code(code),
+        };
+        assert_eq!(judge(&case), Some(wanted), "{code}");
+    }
+}
+
+#[test]
+fn a_restart_of_the_engine_is_no_reason_for_what_ended_by_itself() {
+    let reason = |state: &str| {
+        judge(&Case {
+            state: Some(state),
+            forgot: true,
+            removes_itself: false,
+            ..CASE
+        })
+    };
+    assert_eq!(reason(r#""Status":"exited","ExitCode":3"#), Some(EndReason::Exited(3)));
+    for code in [0, 137, 143, 255] {
+        let state = format!(r#""Status":"exited","ExitCode":{code}"#);
+        assert_eq!(reason(&state), Some(EndReason::EngineRestarted), "{code}");
+    }
 }
 
 #[test]

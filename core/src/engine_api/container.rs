@@ -97,7 +97,8 @@ pub(crate) fn create(kind: EngineKind, name: &str, spec: &ContainerSpec, marks: 
     labels.insert(CREATED_AT, &marks.created_at);
     labels.insert(OWNER, marks.owner.as_deref().unwrap_or(""));
     if spec.persistent {
-        labels.insert(PERSISTENT, "true");
+        // An image that is made of it hands this on, and not the instance that goes with it.
+        labels.insert(PERSISTENT, &marks.instance);
     }
     let main = main_process(spec);
     let (entrypoint, cmd) = match &spec.command {
@@ -284,7 +285,7 @@ impl Listed {
         let dead = owner.is_some_and(|owner| host.lives(&owner) == Some(false));
         // One that is meant to stay was made and never started, if it is in this state still.
         let is_new = matches!(self.state.as_deref(), Some("created" | "configured" | "initialized"));
-        let stays = self.label(PERSISTENT) == Some("true") && !is_new;
+        let stays = self.labels.as_ref().is_some_and(is_persistent) && !is_new;
         self.is_ours() && dead && !stays
     }
 }
@@ -296,7 +297,15 @@ pub(crate) fn own_name<'a>(
 ) -> Option<&'a str> {
     let made_with = labels.get(NAME)?;
     let managed = labels.get(MANAGED).is_some_and(|text| text == "true");
-    names.find(|name| managed && name == made_with)
+    // What we make has an instance. What has none cannot be told from what its image handed on.
+    let made = labels.get(INSTANCE).is_some_and(|instance| !instance.is_empty());
+    names.find(|name| managed && made && name == made_with)
+}
+
+/// Whether these are the labels of one that stays, and are its own: those of its image may say so too.
+pub(crate) fn is_persistent(labels: &BTreeMap<String, String>) -> bool {
+    let instance = labels.get(INSTANCE).filter(|instance| !instance.is_empty());
+    instance.is_some() && labels.get(PERSISTENT) == instance
 }
 
 /// An inspected container, as far as we look.
@@ -328,8 +337,6 @@ pub(crate) struct State {
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Config {
     pub(crate) labels: Option<BTreeMap<String, String>>,
-    /// As it was asked for.
-    pub(crate) image: Option<String>,
     pub(crate) cmd: Option<Vec<String>>,
 }
 
@@ -381,7 +388,7 @@ impl Inspected {
             image_id: self.image.unwrap_or_default(),
             instance: labels.get(INSTANCE).cloned().unwrap_or_default(),
             auto_remove: self.host_config.and_then(|host| host.auto_remove).unwrap_or(false),
-            persistent: labels.get(PERSISTENT).is_some_and(|text| text == "true"),
+            persistent: is_persistent(&labels),
             own_main: config.cmd.is_some_and(|cmd| is_main_of_ours(&cmd)),
         })
     }
@@ -423,7 +430,12 @@ mod tests {
         for key in ["OpenStdin", "StdinOnce", "AttachStdin"] {
             assert_eq!(stays[key], false, "{key}");
         }
-        assert_eq!(stays["Labels"][PERSISTENT], "true");
+        assert_eq!(stays["Labels"][PERSISTENT], stays["Labels"][INSTANCE]);
+        assert!(
+            stays["Labels"][INSTANCE]
+                .as_str()
+                .is_some_and(|instance| !instance.is_empty())
+        );
         assert_eq!(stays["HostConfig"]["AutoRemove"], false);
         assert_eq!(stays["Cmd"][1], "trap 'exit 0' TERM INT; sleep 2147483647 & wait $!");
     }
@@ -450,11 +462,18 @@ mod tests {
     #[test]
     fn labels_of_an_image_make_no_container_ours() {
         let labels = |managed: &str, name: &str| {
-            BTreeMap::from([(MANAGED, managed), (NAME, name)].map(|(key, value)| (key.to_owned(), value.to_owned())))
+            let labels = [(MANAGED, managed), (NAME, name), (INSTANCE, "i1")];
+            BTreeMap::from(labels.map(|(key, value)| (key.to_owned(), value.to_owned())))
         };
         assert_eq!(own_name(&labels("true", "a"), ["b", "a"].into_iter()), Some("a"));
         assert_eq!(own_name(&labels("true", "a"), ["b"].into_iter()), None);
         assert_eq!(own_name(&labels("no", "a"), ["a"].into_iter()), None);
         assert_eq!(own_name(&BTreeMap::new(), ["a"].into_iter()), None);
+        // Without an instance, nothing tells them from those of the image.
+        let mut handed = labels("true", "a");
+        handed.remove(INSTANCE);
+        assert_eq!(own_name(&handed, ["a"].into_iter()), None);
+        handed.insert(INSTANCE.to_owned(), String::new());
+        assert_eq!(own_name(&handed, ["a"].into_iter()), None);
     }
 }

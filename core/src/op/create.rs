@@ -299,10 +299,10 @@ impl Create {
                 State::Keep => State::Start(Call::new("start container", &self.target, &container::start(&self.id)?)),
                 State::Start(call) => match call.poll(now, link) {
                     Ok(Step::Done(answer)) if answer.is_success() => {
-                        let (id, name) = (std::mem::take(&mut self.id), std::mem::take(&mut self.name));
+                        // Kept here too: abandoned at this moment, it is undone by its id.
                         return Ok(Step::Done(Created {
-                            id,
-                            name,
+                            id: self.id.clone(),
+                            name: self.name.clone(),
                             leash: self.leash.clone(),
                         }));
                     }

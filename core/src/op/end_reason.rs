@@ -44,6 +44,7 @@ pub struct WhyEnded {
     host: Arc<dyn Host>,
     here: Here,
     removes_itself: bool,
+    hides_memory: bool,
     details: Option<Details>,
     events: Option<Vec<Happened>>,
     state: State,
@@ -58,7 +59,8 @@ enum State {
 }
 
 impl WhyEnded {
-    pub(crate) fn new(target: &Target, place: Place, host: Arc<dyn Host>, here: Here) -> Self {
+    /// `hides_memory`: the engine does not say that memory was used up.
+    pub(crate) fn new(target: &Target, place: Place, host: Arc<dyn Host>, here: Here, hides_memory: bool) -> Self {
         Self {
             target: target.clone(),
             id: place.id,
@@ -66,6 +68,7 @@ impl WhyEnded {
             host,
             here,
             removes_itself: place.removes_itself,
+            hides_memory,
             details: None,
             events: None,
             state: State::Begin,
@@ -96,7 +99,7 @@ impl WhyEnded {
 
     fn judge(&self, forgot: bool) -> Option<EndReason> {
         let known = Known {
-            kind: self.target.kind(),
+            hides_memory: self.hides_memory,
             details: self.details.as_ref(),
             events: self.events.as_deref(),
             here: self.here,

@@ -75,6 +75,7 @@ pub(crate) use reboot::{Anew, Identity};
 pub use remove::Remove;
 pub use restart::Restart;
 pub use run::Run;
+pub(crate) use shutdown::Parting;
 pub use shutdown::Shutdown;
 pub use snapshot::Snapshot;
 pub use stats::NextStats;

@@ -15,7 +15,8 @@ use std::time::Instant;
 
 use super::call::Call;
 use super::live::{Beside, Quieted};
-use super::{Create, Op, Remove, Shutdown, Slot, Step, ready};
+use super::{Create, Op, Parting, Remove, Shutdown, Slot, Step, ready};
+use crate::end_reason::Sent;
 use crate::engine_api::container::Marks;
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{Target, image};
@@ -91,6 +92,8 @@ pub(crate) struct Anew {
     pub(crate) marks: Marks,
     pub(crate) identity: Arc<Identity>,
     pub(crate) leash: Slot,
+    pub(crate) parting: Parting,
+    pub(crate) told: Arc<Sent>,
     /// It has ended, or is being ended.
     pub(crate) ended: Arc<AtomicBool>,
     pub(crate) beside: Arc<Beside>,
@@ -103,8 +106,9 @@ pub struct Reboot(Result<Box<Working>, Option<Error>>);
 #[derive(Debug)]
 struct Working {
     anew: Anew,
-    /// Removes the old one. It is kept to the end: what begins meanwhile has no container.
-    remove: Quieted<Shutdown>,
+    /// Removes the old one, which is known once nobody else can make it anew. It is kept to the end: what begins meanwhile
+    /// has no container.
+    remove: Option<Quieted<Shutdown>>,
     state: State,
     /// Nobody else makes it anew meanwhile.
     holds: bool,
@@ -120,12 +124,10 @@ enum State {
 }
 
 impl Reboot {
-    /// `shutdown` ends the old one.
-    pub(crate) fn new(anew: Anew, shutdown: Shutdown) -> Self {
-        let remove = Quieted::rebooting(shutdown, &anew.beside);
+    pub(crate) fn new(anew: Anew) -> Self {
         Self(Ok(Box::new(Working {
             anew,
-            remove,
+            remove: None,
             state: State::Begin,
             holds: false,
         })))
@@ -154,6 +156,8 @@ impl Working {
             return Err(Error::misuse(text));
         }
         self.holds = true;
+        let shutdown = self.anew.parting.shutdown(self.anew.identity.id())?;
+        self.remove = Some(Quieted::rebooting(shutdown, &self.anew.beside));
         let request = image::inspect(&self.anew.spec.image)?;
         Ok(State::Image(Box::new(Call::new(
             "inspect image",
@@ -180,9 +184,10 @@ impl Working {
                     }
                     State::Remove
                 }
-                State::Remove => match self.remove.poll(now, link) {
+                State::Remove => match self.remove.as_mut().ok_or_else(super::after_the_end)?.poll(now, link) {
                     Ok(Step::Need(need)) => return Ok(need.into()),
                     Ok(Step::Done(())) => {
+                        self.anew.told.stop();
                         self.anew.leash.clear();
                         self.create()
                     }
@@ -193,6 +198,7 @@ impl Working {
                     Ok(Step::Done(created)) => {
                         let id = created.id.clone();
                         self.anew.identity.becomes(created.id);
+                        self.anew.told.nothing();
                         if !self.anew.ended.load(Ordering::SeqCst) {
                             return Ok(Step::Done(()));
                         }

@@ -20,11 +20,13 @@
 //! leaves it open, of no use, on others: it is opened anew on all. A program that is killed between the two leaves a
 //! container without a leash; the next program that uses the engine sweeps it, as it does one that never started.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::unpaused::Unpaused;
 use super::{Need, Op, Slot, Step, after, ready};
+use crate::end_reason::Sent;
 use crate::engine_api::refusal::{self, Subject};
 use crate::engine_api::{EngineKind, Target, container, json};
 use crate::error::{ContainerError, Error};
@@ -41,6 +43,7 @@ pub struct Restart {
     id: String,
     /// None for a container that is on no leash.
     leash: Option<Slot>,
+    told: Arc<Sent>,
     state: State,
     /// How long the main process may take to end, and since when.
     limit: Duration,
@@ -98,6 +101,12 @@ impl Restart {
         Self::new(target, id, None, State::Refused(Some(Error::misuse(why))))
     }
 
+    /// Says there what it told the main process, and that another one was started.
+    pub(crate) fn telling(self, told: &Arc<Sent>) -> Self {
+        let told = Arc::clone(told);
+        Self { told, ..self }
+    }
+
     /// Whether nothing will be asked of the engine.
     pub(crate) fn is_refused(&self) -> bool {
         matches!(self.state, State::Refused(_))
@@ -117,6 +126,7 @@ impl Restart {
             target: target.clone(),
             id: id.to_owned(),
             leash: leash.cloned(),
+            told: Arc::default(),
             state,
             limit: target.answer_limit(),
             began: None,
@@ -177,17 +187,26 @@ impl Op for Restart {
             self.state = match &mut self.state {
                 State::Refused(error) => return Err(error.take().unwrap_or_else(super::ask::after_the_end)),
                 State::Restart(call) => {
-                    let answer = ready!(call.poll(now, link));
+                    let step = call.poll(now, link);
+                    if call.is_sent() {
+                        self.told.stop();
+                    }
+                    let answer = ready!(step);
                     if !answer.is_success() {
                         return Err(self.start_failed("restart container", &answer));
                     }
+                    self.told.nothing();
                     if self.leash.is_none() {
                         return Ok(Step::Done(()));
                     }
                     self.attach(Then::Nothing)?
                 }
                 State::Stop(call) => {
-                    let answer = ready!(call.poll(now, link));
+                    let step = call.poll(now, link);
+                    if call.is_sent() {
+                        self.told.stop();
+                    }
+                    let answer = ready!(step);
                     if !answer.is_success() {
                         return Err(self.refused("stop container", &answer));
                     }
@@ -254,6 +273,7 @@ impl Op for Restart {
                         self.leash.iter().for_each(Slot::clear);
                         return Err(self.start_failed("start container", &answer));
                     }
+                    self.told.nothing();
                     match then {
                         Then::Attach => self.attach(Then::Nothing)?,
                         _ => return Ok(Step::Done(())),

@@ -19,6 +19,27 @@ pub struct Shutdown {
     leash: Slot,
 }
 
+/// How a container is ended, whichever it is by then.
+#[derive(Debug)]
+pub(crate) struct Parting {
+    pub(crate) target: Target,
+    /// Its main process is one of ours.
+    pub(crate) own_main: bool,
+    pub(crate) grace: Duration,
+    pub(crate) leash: Slot,
+}
+
+impl Parting {
+    pub(crate) fn shutdown(&self, id: &str) -> Result<Shutdown, Error> {
+        // The main process of ours has nothing to save, and may have been started so lately that it cannot be told yet.
+        if self.own_main {
+            Ok(Shutdown::forced(&self.target, id))
+        } else {
+            Shutdown::polite(&self.target, id, self.grace, &self.leash)
+        }
+    }
+}
+
 impl Shutdown {
     /// Tells the main process to end, and kills it after `grace`. Its input ends as well: a signal that comes before it
     /// listens is lost, and the end of the input never is.

@@ -111,7 +111,8 @@ impl Op for Snapshot {
                     let found: container::Inspected = json("inspect container", &answer.body)?;
                     let config = found.config.unwrap_or_default();
                     let is_ours = config.cmd.is_some_and(|cmd| container::is_main_of_ours(&cmd));
-                    match config.image.map(|image| image::inspect(&image)) {
+                    // By its id: its name may be that of another one by now.
+                    match found.image.map(|image| image::inspect(&image)) {
                         Some(Ok(request)) if is_ours => {
                             State::Image(Call::new("inspect image", &self.target, &request))
                         }

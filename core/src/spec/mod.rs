@@ -197,8 +197,8 @@ impl ContainerSpec {
 
     /// The most memory, in bytes or as text such as `"256m"`, with no swap beside it. Docker takes no less than 6 MiB, Podman
     /// what is enough to start the main process. Unlimited by default. A process that is killed for want of memory has exit
-    /// code 137, as one that is killed for any other reason; of the main process, the engine
-    /// [says so](crate::ContainerState::oom_killed).
+    /// code 137, as one that is killed for any other reason: which it was, a command's
+    /// [end reason](crate::ExecResult::end_reason) tells, and the [container's](crate::Container::end_reason).
     #[must_use]
     pub fn memory(mut self, size: impl Into<Size>) -> Self {
         self.memory = Some(size.into());
@@ -390,7 +390,7 @@ impl ContainerSpec {
     /// [processes](Self::pids) are taken where it is not [persistent](Self::persistent).
     ///
     /// It is the main process that is there without a command of yours that keeps it; with one, it is refused: end your own
-    /// in time, as with `timeout 60 PROGRAM`. What runs in the container as root, or as the same user, can end it early, and,
+    /// in time, as with `timeout 60 PROGRAM`. While it is paused it does not end, but at once when it goes on. What runs in the container as root, or as the same user, can end it early, and,
     /// if it means to, stop the clock.
     #[must_use]
     pub fn lifetime(mut self, limit: Duration) -> Self {

@@ -272,7 +272,8 @@ pub(super) fn only_ours_are_seen<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let mark = bench.random();
     let body = json!({
         "Image": images::BUSYBOX, "Cmd": ["/bin/sh", "-c", "sleep 600"],
-        "Labels": { "pocket-dock.managed": "true", "pocket-dock.owner": "", "pocket-dock.name": "pd-another", "mark": mark },
+        "Labels": { "pocket-dock.managed": "true", "pocket-dock.owner": "", "pocket-dock.name": "pd-another",
+            "pocket-dock.instance": mark, "mark": mark },
     });
     let foreign = format!("foreign-{mark}");
     let path = format!("/containers/create?name={foreign}");
@@ -414,7 +415,7 @@ pub(super) fn what_is_left_over_is_pruned<A: Adapter>(bench: &Bench<A>) -> Verdi
             "Image": images::BUSYBOX, "Cmd": ["/bin/sh", "-c", "sleep 600"],
             "Labels": {
                 "pocket-dock.managed": "true", "pocket-dock.owner": owner, "pocket-dock.name": labelled,
-                "pocket-dock.persistent": "true", "mark": mark,
+                "pocket-dock.instance": name, "pocket-dock.persistent": name, "mark": mark,
             },
         });
         let create = format!("/containers/create?name={name}");

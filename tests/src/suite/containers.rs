@@ -219,7 +219,10 @@ pub(super) fn orphans_are_swept<A: Adapter>(bench: &Bench<A>) -> Verdict {
         let labelled = if is_named { name.as_str() } else { "pd-another" };
         let body = json!({
             "Image": images::BUSYBOX, "Cmd": ["/bin/true"],
-            "Labels": { "pocket-dock.managed": "true", "pocket-dock.owner": owner, "pocket-dock.name": labelled },
+            "Labels": {
+                "pocket-dock.managed": "true", "pocket-dock.owner": owner, "pocket-dock.name": labelled,
+                "pocket-dock.instance": name,
+            },
         });
         let (status, answer) = peer.request(
             "POST",

@@ -101,6 +101,7 @@ pub(super) fn labels_of_an_image_are_not_ours<A: Adapter>(bench: &Bench<A>) -> V
         ("pocket-dock.created-at", "2001-01-01T00:00:00Z".to_owned()),
         ("pocket-dock.data-path", "/etc".to_owned()),
         ("mine", "of the image".to_owned()),
+        ("pocket-dock.persistent", "true".to_owned()),
     ];
     let lines: String = labels
         .iter()
@@ -139,6 +140,10 @@ pub(super) fn labels_of_an_image_are_not_ours<A: Adapter>(bench: &Bench<A>) -> V
         let label = |name: &str| applied.labels.get(name).cloned().unwrap_or_default();
         same("name", label("pocket-dock.name"), sandbox.name().to_owned())?;
         same("owner", label("pocket-dock.owner"), me.to_string())?;
+        same("persistent", sandbox.is_persistent(), false)?;
+        let attached = bench.wait(fresh.engine.attach(sandbox.name()))?;
+        same("persistent where it is found", attached.is_persistent(), false)?;
+        drop(attached);
         check(label("pocket-dock.instance") != labels[2].1, || {
             "the image's instance".to_owned()
         })?;

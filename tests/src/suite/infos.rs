@@ -335,7 +335,7 @@ pub(super) fn the_doctor_knows_its_engine<A: Adapter>(bench: &Bench<A>) -> Verdi
     let body = json!({
         "Image": images::BUSYBOX, "Cmd": ["/bin/true"],
         "Labels": {
-            "pocket-dock.managed": "true", "pocket-dock.name": name,
+            "pocket-dock.managed": "true", "pocket-dock.name": name, "pocket-dock.instance": name,
             "pocket-dock.owner": format!("1:1:{}:{}", me.boot, me.namespace),
         },
     });

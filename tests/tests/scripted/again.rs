@@ -288,6 +288,7 @@ fn only_ours_are_listed_attached_to_and_destroyed() {
         let labels = [
             ("pocket-dock.managed", "true"),
             ("pocket-dock.name", "other"),
+            ("pocket-dock.instance", "4567"),
             ("k", "v"),
         ];
         world.sim.add("inherits", &labels);
@@ -298,6 +299,9 @@ fn only_ours_are_listed_attached_to_and_destroyed() {
             ("pocket-dock.instance", "0123"),
         ];
         world.sim.add_of_labelled("busybox", "handed", &handed);
+        // The same without an instance.
+        let bare = [handed[0], ("pocket-dock.name", "bare")];
+        world.sim.add_of_labelled("careless", "bare", &bare);
         let container = world
             .engine
             .create(ContainerSpec::new("busybox").name("mine").label("k", "v"))
@@ -375,7 +379,8 @@ fn one_whose_image_is_gone_is_found_and_not_pruned() {
         let labels = [
             ("pocket-dock.managed", "true"),
             ("pocket-dock.name", "stays"),
-            ("pocket-dock.persistent", "true"),
+            ("pocket-dock.instance", "0123"),
+            ("pocket-dock.persistent", "0123"),
             ("pocket-dock.owner", dead.as_str()),
         ];
         world.sim.add("stays", &labels);
@@ -526,11 +531,12 @@ fn what_is_left_over_is_removed_and_nothing_else() {
                     ("pocket-dock.managed", "true"),
                     ("pocket-dock.name", name),
                     ("pocket-dock.owner", owner.as_str()),
+                    ("pocket-dock.instance", name),
                 ];
                 labels.extend(extra);
                 sim.add(name, &labels);
             };
-            let stays: &[(&str, &str)] = &[("pocket-dock.persistent", "true")];
+            let stays: &[(&str, &str)] = &[("pocket-dock.persistent", "stays")];
             add("runs", owner(2), &[]);
             add("late", owner(2), &[]);
             add("dead", owner(2), &[]);
@@ -595,6 +601,7 @@ fn a_prune_of_an_engine_that_falls_silent_says_what_it_did() {
                 ("pocket-dock.managed", "true"),
                 ("pocket-dock.name", name),
                 ("pocket-dock.owner", dead.as_str()),
+                ("pocket-dock.instance", name),
             ];
             world.sim.add(name, &labels);
             world.sim.end(name);

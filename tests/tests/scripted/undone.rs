@@ -184,14 +184,17 @@ fn orphans_are_swept_and_others_are_not() {
         // And, by chance or not, of the same name as what its image was made of.
         let of_image = [labels[0], labels[1], ("pocket-dock.name", "web"), labels[3]];
         sim.add_of_labelled("hostile", "web", &of_image);
+        // Of an image that has not even an instance.
+        let of_image = [labels[0], labels[1], ("pocket-dock.name", "db")];
+        sim.add_of_labelled("careless", "db", &of_image);
         drop(engine.create(ContainerSpec::new("busybox")).unwrap());
-        assert_eq!(sim.containers(), ["production", "web"], "{kind}");
+        assert_eq!(sim.containers(), ["production", "web", "db"], "{kind}");
 
         // One that cannot be removed does not hold up the first creation for long.
         sim.remove_all();
         let (runtime, engine) = connect(&sim, FakeHost::default().dead(dead.clone()));
         for name in ["pd-a", "pd-b", "pd-c", "pd-d"] {
-            sim.add(name, &[labels[0], labels[1], ("pocket-dock.name", name)]);
+            sim.add(name, &[labels[0], labels[1], ("pocket-dock.name", name), labels[3]]);
         }
         for _ in 0..4000 {
             let busy = answer(500, "{\"message\":\"device busy\"}");

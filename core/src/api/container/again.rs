@@ -67,13 +67,12 @@ impl<R: Runtime> Container<R> {
     /// [attached](crate::Engine::attach) to, so that its spec is not known here; if it was shut down, or is, at the same
     /// time; and if it is being rebooted already.
     pub fn reboot_fresh(&self) -> R::Returns<Reboot> {
-        let reboot = match (&self.spec, self.shutdown_op()) {
-            (None, _) => Reboot::refused(Error::misuse(format!(
+        let reboot = match &self.spec {
+            None => Reboot::refused(Error::misuse(format!(
                 "the container {} was attached to, so that its spec is not known here: shut it down and make another one",
                 self.name
             ))),
-            (_, Err(error)) => Reboot::refused(error),
-            (Some(spec), Ok(shutdown)) => {
+            Some(spec) => {
                 let anew = Anew {
                     target: self.engine.target().clone(),
                     spec: Arc::clone(spec),
@@ -81,10 +80,12 @@ impl<R: Runtime> Container<R> {
                     marks: marks(&*self.engine.runtime().host()),
                     identity: Arc::clone(&self.identity),
                     leash: self.leash.clone(),
+                    parting: self.parting(),
+                    told: Arc::clone(&self.told),
                     ended: Arc::clone(&self.ended),
                     beside: Arc::clone(&self.beside),
                 };
-                Reboot::new(anew, shutdown)
+                Reboot::new(anew)
             }
         };
         self.engine.runtime().drive(reboot)

@@ -3,8 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::super::StatsStream;
-use super::{Container, STOP};
-use crate::end_reason::Here;
+use super::Container;
 use crate::op::{Info, WhyEnded};
 use crate::runtime::Runtime;
 
@@ -58,8 +57,9 @@ impl<R: Runtime> Container<R> {
     /// What this program did itself is told as that: with a stop and another reason at the same moment, the stop is told.
     /// Podman does not remember that someone else had it stop a container, which is told as an exit, nor, now and then, that
     /// someone had it remove one by force, which is told as a SIGKILL where the container removes itself anyway.
-    /// Podman 4 does not say that memory was used up; it is concluded from a SIGKILL that nobody had the engine send, in a
-    /// container that has a limit and is still there.
+    /// Podman 4 does not say that memory was used up; it is concluded from a SIGKILL that nobody is seen to have had the engine
+    /// send, in a container that has a limit and is still there. A stop by someone else that ended in a SIGKILL looks the same
+    /// there.
     ///
     /// A future of it that is dropped before its end leaves nothing.
     ///
@@ -79,12 +79,9 @@ impl<R: Runtime> Container<R> {
     /// Those of the connection. What nobody remembers is [`EndReason::Unknown`](crate::EndReason::Unknown).
     pub fn end_reason(&self) -> R::Returns<WhyEnded> {
         let runtime = self.engine.runtime();
-        let told = self.told.load(Ordering::Relaxed);
-        let here = Here {
-            ended: self.ended.load(Ordering::Relaxed) || told & STOP != 0,
-            signals: told & !STOP,
-        };
-        let why = WhyEnded::new(self.engine.target(), self.place(), runtime.host(), here);
+        let here = self.told.here(self.ended.load(Ordering::Relaxed));
+        let hides_memory = self.engine.hides_memory();
+        let why = WhyEnded::new(self.engine.target(), self.place(), runtime.host(), here, hides_memory);
         runtime.drive(why)
     }
 

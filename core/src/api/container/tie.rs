@@ -10,7 +10,7 @@ use crate::engine_api::json;
 use crate::engine_api::refusal::Subject;
 use crate::error::Error;
 use crate::op::live::Quieted;
-use crate::op::{Ask, Remove, Restart, Shutdown, Slot};
+use crate::op::{Ask, Parting, Remove, Restart, Shutdown, Slot};
 use crate::runtime::Runtime;
 use crate::spec::ContainerSpec;
 
@@ -145,7 +145,7 @@ impl<R: Runtime> Container<R> {
     pub(in crate::api) fn start_op(&self) -> Restart {
         match self.tied_elsewhere("started") {
             Some(why) => self.not_restarted(why),
-            None => Restart::start(self.engine.target(), self.id(), self.leash()),
+            None => Restart::start(self.engine.target(), self.id(), self.leash()).telling(&self.told),
         }
     }
 
@@ -155,9 +155,9 @@ impl<R: Runtime> Container<R> {
         if let Some(why) = self.tied_elsewhere("restarted") {
             self.not_restarted(why)
         } else if !self.auto_remove {
-            Restart::stop_and_start(target, id, leash, grace)
+            Restart::stop_and_start(target, id, leash, grace).telling(&self.told)
         } else if self.engine.restarts_well() {
-            Restart::at_once(target, id, leash, grace)
+            Restart::at_once(target, id, leash, grace).telling(&self.told)
         } else {
             self.not_restarted(format!(
                 "{} {} may lose a container that removes itself while it is restarted, so it is not tried: make the \
@@ -169,11 +169,15 @@ impl<R: Runtime> Container<R> {
     }
 
     pub(super) fn shutdown_op(&self) -> Result<Shutdown, Error> {
-        // The main process of ours has nothing to save, and may have been started so lately that it cannot be told yet.
-        if self.own_main {
-            Ok(Shutdown::forced(self.engine.target(), self.id()))
-        } else {
-            Shutdown::polite(self.engine.target(), self.id(), self.grace, &self.leash)
+        self.parting().shutdown(self.id())
+    }
+
+    pub(super) fn parting(&self) -> Parting {
+        Parting {
+            target: self.engine.target().clone(),
+            own_main: self.own_main,
+            grace: self.grace,
+            leash: self.leash.clone(),
         }
     }
 }
