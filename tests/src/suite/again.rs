@@ -170,6 +170,13 @@ pub(super) fn a_dropped_fresh_reboot_goes_on<A: Adapter>(bench: &Bench<A>) -> Ve
         same("runs", bench.wait(sandbox.run("true"))?.exit_code, 0)?;
         if let Some(ended) = ended {
             ended?;
+            // Two that are asked for before either begins: each makes anew what is there by then.
+            let (one, two) = (sandbox.reboot_fresh(), sandbox.reboot_fresh());
+            bench.wait(one)?;
+            let id = sandbox.id().to_owned();
+            bench.wait(two)?;
+            same("runs", bench.wait(sandbox.run("true"))?.exit_code, 0)?;
+            check(!bench.knows(&id)?, || "the one in between is left".to_owned())?;
             bench.wait(sandbox.shutdown())?;
             return check(!bench.knows(&name)?, || "it is still there".to_owned());
         }

@@ -263,6 +263,19 @@ fn what_this_program_did_is_known_here() {
         assert_eq!(container.end_reason().unwrap(), None, "{at}");
         container.kill(Signal::Kill).unwrap();
         assert_eq!(container.end_reason().unwrap(), Some(EndReason::EndedHere), "{at}");
+        // What was done to the one before is not why the next one ended.
+        for fresh in [false, true] {
+            container.start().unwrap();
+            container.stop().unwrap();
+            if fresh {
+                container.reboot_fresh().unwrap();
+            } else {
+                container.reboot().unwrap();
+            }
+            assert_eq!(container.end_reason().unwrap(), None, "{at}");
+            world.sim.end(container.name());
+            assert_ne!(container.end_reason().unwrap(), Some(EndReason::EndedHere), "{at}");
+        }
         container.shutdown().unwrap();
         assert_eq!(container.end_reason().unwrap(), Some(EndReason::EndedHere), "{at}");
     });
