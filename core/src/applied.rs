@@ -113,6 +113,7 @@ const CAPABILITIES: [&str; 14] = [
 
 impl Applied {
     pub(crate) fn new(settings: Settings, spec: Option<&ContainerSpec>) -> Self {
+        let runs = settings.state.running;
         let ports = settings.network_settings.ports.bound();
         let (config, host) = (settings.config, settings.host_config);
         let pair = |text: &String| {
@@ -157,6 +158,10 @@ impl Applied {
         if let Some(spec) = spec {
             let mut compared = Compared(Vec::new());
             applied.compare(spec, &mut compared);
+            // They are bound while it runs, and at no other time.
+            if runs {
+                applied.compare_ports(spec, &mut compared);
+            }
             applied.compare_security(spec, &mut compared);
             applied.compare_mounts(spec, &host.tmpfs, &mut compared);
             for asked in &spec.ulimits {
@@ -221,6 +226,9 @@ impl Applied {
             Network::Named(name) => (name.as_str(), self.network == *name || self.networks.contains(name)),
         };
         compared.told("network", asked, same, || self.network.clone());
+    }
+
+    fn compare_ports(&self, spec: &ContainerSpec, compared: &mut Compared) {
         for port in &spec.ports {
             let address = Some(port.address).filter(|address| !address.is_unspecified());
             let like = |bound: &BoundPort| {

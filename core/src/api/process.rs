@@ -21,6 +21,9 @@ use crate::signal::Signal;
 ///
 /// Dropping it before it has ended kills it with all its processes, in the background within a second as a rule; where calls
 /// block, before the drop returns. [`leave_running`](Self::leave_running) lets it live on.
+/// A program that is killed takes its containers with it and so all that runs in them, but for
+/// [persistent](crate::ContainerSpec::persistent) ones: what it ran there goes on, and is found by
+/// [`Container::processes`](crate::Container::processes).
 #[derive(Debug)]
 pub struct Process<R: Runtime> {
     held: Held<R>,

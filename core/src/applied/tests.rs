@@ -16,6 +16,7 @@ fn whats(applied: &Applied) -> Vec<&'static str> {
 fn docker() -> Value {
     json!({
         "Image": "sha256:12",
+        "State": { "Running": true },
         "Config": {
             "Hostname": "box", "User": "worker", "WorkingDir": "/work", "Env": ["PATH=/bin", "A=b=c"],
             "Labels": { "mine": "yes", "pocket-dock.managed": "true" },
@@ -85,7 +86,8 @@ fn what_is_as_asked_makes_no_difference() {
 
 #[test]
 fn an_engine_that_did_nothing_is_found_out() {
-    let said = json!({ "HostConfig": { "NetworkMode": "none", "Memory": null, "MemorySwap": -1, "CapDrop": null } });
+    let host = json!({ "NetworkMode": "none", "Memory": null, "MemorySwap": -1, "CapDrop": null });
+    let said = json!({ "State": { "Running": true }, "HostConfig": host });
     let applied = applied(&said, &spec());
     assert_eq!(
         whats(&applied),
@@ -148,12 +150,21 @@ fn each_thing_that_is_other_than_asked_is_told() {
     }
 }
 
+#[test]
+fn ports_of_one_that_does_not_run_are_not_compared() {
+    let mut said = docker();
+    said["NetworkSettings"]["Ports"] = json!({});
+    assert_eq!(whats(&applied(&said, &spec())), ["port"]);
+    said["State"]["Running"] = json!(false);
+    assert_eq!(whats(&applied(&said, &spec())), [""; 0]);
+}
+
 /// Podman tells the capabilities themselves, and names networks in another place.
 #[test]
 fn podman_says_it_in_other_words() {
     let said = |capabilities: Value| {
         json!({
-            "Image": "1".repeat(64), "BoundingCaps": capabilities,
+            "Image": "1".repeat(64), "State": { "Running": true }, "BoundingCaps": capabilities,
             "HostConfig": {
                 "NetworkMode": "bridge", "CapAdd": [], "CapDrop": ["CAP_CHOWN"], "PidsLimit": 2048,
                 "Tmpfs": { "/tmp": "rw,nosuid,nodev,exec,mode=1777,size=1048576,rprivate,tmpcopyup" },

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "or_default")]
     pub(crate) image: String,
     #[serde(deserialize_with = "or_default")]
+    pub(crate) state: State,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) config: Config,
     #[serde(deserialize_with = "or_default")]
     pub(crate) host_config: HostConfig,
@@ -64,6 +66,10 @@ pub(crate) struct Settings {
 fn told<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
     or_default(from).map(Some)
 }
+
+answer! { State {
+    running: bool,
+} }
 
 answer! { Config {
     hostname: String,

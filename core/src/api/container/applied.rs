@@ -11,7 +11,8 @@ use crate::spec::BoundPort;
 
 impl<R: Runtime> Container<R> {
     /// Asks the engine how the container was made, and tells where that is not what its spec asked for: engines say nothing
-    /// of what they cannot do. [`Engine::create`](crate::Engine::create) does not ask; this is one request more.
+    /// of what they cannot do. [`Engine::create`](crate::Engine::create) does not ask; this is one request more. Ports are
+    /// compared while it runs: at no other time are they bound.
     ///
     /// A future of it that is dropped before its end leaves nothing.
     ///
