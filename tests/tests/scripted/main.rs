@@ -11,6 +11,8 @@ mod commands;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod infos;
