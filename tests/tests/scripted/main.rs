@@ -27,6 +27,8 @@ mod sessions;
 #[cfg(test)]
 mod shells;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod undone;
 #[cfg(test)]
 mod world;
