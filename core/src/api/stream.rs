@@ -144,6 +144,8 @@ impl<R: Runtime> ExecStream<R> {
 
     /// Sets the size of its terminal. Some engines do it a moment after this.
     ///
+    /// A future of it that is dropped before its end leaves the one size or the other.
+    ///
     /// # Errors
     /// [`Error::Refused`] if it has ended; [`Error::Misuse`] without a [terminal](crate::Command::tty), and for a size of
     /// nothing.
@@ -199,6 +201,8 @@ impl<R: Runtime> Stdin<R> {
     }
 
     /// As [`ExecStream::write`].
+    ///
+    /// A future of it that is dropped before its end has written nothing.
     ///
     /// # Errors
     /// [`crate::ExecError::InputClosed`].
