@@ -1,7 +1,8 @@
 //! Where an engine may listen.
 //!
 //! A setting is final: `POCKET_DOCK_SOCKET`, then `DOCKER_HOST`, then `CONTAINER_HOST`. Without one, the usual places are
-//! asked in turn: rootless Podman, Podman, Docker, rootless Docker, and where the machines of macOS put theirs.
+//! asked in turn: rootless Podman, Podman, Docker, rootless Docker, and where the machines of macOS put theirs. A variable
+//! that is set to nothing counts as one that is not set.
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, SocketError};
@@ -12,7 +13,7 @@ const SETTINGS: [&str; 3] = ["POCKET_DOCK_SOCKET", "DOCKER_HOST", "CONTAINER_HOS
 
 pub(crate) fn candidates(host: &dyn Host) -> Result<Vec<Candidate>, Error> {
     for setting in SETTINGS {
-        if let Some(value) = host.variable(setting).filter(|value| !value.is_empty()) {
+        if let Some(value) = set(host, setting) {
             let path = socket_path(&value).map_err(|why| SocketError::Setting {
                 setting,
                 value: value.clone(),
@@ -25,16 +26,14 @@ pub(crate) fn candidates(host: &dyn Host) -> Result<Vec<Candidate>, Error> {
         }
     }
     let mut places = Vec::new();
-    let runtime_dir = host
-        .variable("XDG_RUNTIME_DIR")
-        .unwrap_or_else(|| format!("/run/user/{}", host.user_id()));
+    let runtime_dir = directory(host, "XDG_RUNTIME_DIR").unwrap_or_else(|| format!("/run/user/{}", host.user_id()));
     if host.user_id() != 0 {
         places.push(format!("{runtime_dir}/podman/podman.sock"));
     }
     places.push("/run/podman/podman.sock".to_owned());
     places.push("/var/run/docker.sock".to_owned());
     places.push(format!("{runtime_dir}/docker.sock"));
-    if let Some(home) = host.variable("HOME") {
+    if let Some(home) = directory(host, "HOME") {
         for place in [
             ".docker/run/docker.sock",
             ".local/share/containers/podman/machine/podman.sock",
@@ -55,6 +54,15 @@ pub(crate) fn candidates(host: &dyn Host) -> Result<Vec<Candidate>, Error> {
         .collect())
 }
 
+fn set(host: &dyn Host, variable: &str) -> Option<String> {
+    host.variable(variable).filter(|value| !value.is_empty())
+}
+
+/// A variable that names a directory. A relative one is none: it would be another one for each working directory.
+fn directory(host: &dyn Host, variable: &str) -> Option<String> {
+    host.variable(variable).filter(|value| value.starts_with('/'))
+}
+
 /// A path, or a `unix://` address.
 fn socket_path(value: &str) -> Result<&str, String> {
     let path = value.strip_prefix("unix://").unwrap_or(value);
@@ -71,21 +79,4 @@ fn socket_path(value: &str) -> Result<&str, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::socket_path;
-
-    #[test]
-    fn only_sockets_are_accepted() {
-        assert_eq!(socket_path("/run/x.sock"), Ok("/run/x.sock"));
-        assert_eq!(socket_path("unix:///run/x.sock"), Ok("/run/x.sock"));
-        for wrong in [
-            "tcp://1.2.3.4:2375",
-            "ssh://host",
-            "run/x.sock",
-            "unix://x",
-            "npipe:////./pipe/x",
-        ] {
-            assert!(socket_path(wrong).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

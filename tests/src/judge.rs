@@ -5,10 +5,24 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use crate::lab::{Engine, Error, Result, RunningEngine};
+use crate::recorded;
 use crate::suite::{FULL, RUNTIMES};
 
 /// By runtime and engine; both are empty where a test needs none.
 type Counts = BTreeMap<(String, String), Count>;
+
+/// The test programs of this crate that need no engine. Behind them come `crowd` and `conformance`.
+const ENGINELESS: [&str; 9] = [
+    "replay",
+    "replay_api",
+    "replay_suite",
+    "scripted",
+    "drivers",
+    "hostile",
+    "unpacker",
+    "archives",
+    "rows",
+];
 
 /// How many failures are tried once more, at most.
 const AGAIN: usize = 24;
@@ -23,7 +37,8 @@ struct Count {
 /// on none. `threads`: how many cases at a time. `full`: every runtime on every engine, and not only a covering set.
 ///
 /// # Errors
-/// If a test failed or the tests could not be built; and if an engine that is up was not tried.
+/// If a test failed or the tests could not be built; if an engine that is up was not tried; and, where `full` is asked for, if
+/// it was not tried on each runtime.
 pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()> {
     let mut counts = Counts::new();
     let mut whole = true;
@@ -33,17 +48,18 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         &mut counts,
     )?;
     whole &= cargo(&["test", "--workspace", "--doc", "--no-fail-fast"], false, &mut counts)?;
-    for test in [
-        "replay",
-        "replay_api",
-        "replay_suite",
-        "scripted",
-        "drivers",
-        "hostile",
-        "unpacker",
-        "archives",
-        "rows",
-    ] {
+    // Those of the other crates, whatever they are called.
+    let others = [
+        "test",
+        "--workspace",
+        "--exclude",
+        "pocket-dock-tests",
+        "--test",
+        "*",
+        "--no-fail-fast",
+    ];
+    whole &= cargo(&others, false, &mut counts)?;
+    for test in ENGINELESS {
         whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], false, &mut counts)?;
     }
     // What a feature adds is tried with the feature.
@@ -84,11 +100,13 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
     };
     whole &= passed || (!failed.is_empty() && unsteady.len() == failed.len());
 
-    for one in engines {
-        let tried = || counts.iter().filter(|((_, engine), _)| *engine == one.engine.name);
-        whole &= tried().count() > 0 && tried().all(|(_, count)| count.passed > 0 && count.failed == 0);
-    }
+    let names: Vec<&str> = engines.iter().map(|one| one.engine.name).collect();
+    let untried = untried(&names, full, &counts);
+    whole &= untried.is_empty() && counts.values().all(|count| count.passed > 0 && count.failed == 0);
     say(&table(engines, &counts))?;
+    for what in untried {
+        say(&format!("NOT TRIED: {what}"))?;
+    }
     for name in &unsteady {
         say(&format!(
             "UNSTEADY: {name} failed beside others and passed alone: find out why"
@@ -133,6 +151,25 @@ fn again(failed: &[String], full: bool, counts: &mut Counts) -> Result<Vec<Strin
         }
     }
     Ok(unsteady)
+}
+
+/// What should have been tried and was not: an engine, on any runtime or, if `full`, on each of them. What was recorded from
+/// an engine says nothing of the engine that is up.
+fn untried(engines: &[&str], full: bool, counts: &Counts) -> Vec<String> {
+    let tried = |runtime: &str, engine: &str| counts.contains_key(&(runtime.to_owned(), engine.to_owned()));
+    let mut untried = Vec::new();
+    for engine in engines {
+        let empty = || RUNTIMES.into_iter().filter(|runtime| !tried(runtime, engine));
+        if full {
+            untried.extend(empty().map(|runtime| format!("{engine} on {runtime}")));
+        } else if RUNTIMES
+            .into_iter()
+            .all(|runtime| runtime == recorded::NAME || !tried(runtime, engine))
+        {
+            untried.push((*engine).to_owned());
+        }
+    }
+    untried
 }
 
 /// A row for each engine, a column for each runtime; `-` where the one was not tried on the other.
@@ -236,7 +273,10 @@ fn say(text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::verdict;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::{Count, Counts, ENGINELESS, RUNTIMES, recorded, untried, verdict};
 
     #[test]
     fn tests_are_counted_for_their_engine() {
@@ -248,5 +288,41 @@ mod tests {
         assert_eq!(verdict("test scripted::split::tests::x ... ok"), Some(("", "", true)));
         assert_eq!(verdict("test result: ok. 3 passed"), None);
         assert_eq!(verdict("running 3 tests"), None);
+    }
+
+    #[test]
+    fn every_test_program_is_run() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let there: BTreeSet<_> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        let run = ENGINELESS.into_iter().chain(["crowd", "conformance"]);
+        assert_eq!(there, run.map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn what_was_not_tried_is_told() {
+        let engines = ["docker-20", "podman-4"];
+        let count = Count { passed: 1, failed: 0 };
+        let key = |runtime: &str, engine: &str| (runtime.to_owned(), engine.to_owned());
+        let all: Counts = RUNTIMES
+            .iter()
+            .flat_map(|runtime| engines.map(|engine| (key(runtime, engine), count)))
+            .collect();
+        for full in [false, true] {
+            assert_eq!(untried(&engines, full, &all), [""; 0]);
+            assert_eq!(untried(&engines, full, &Counts::new()).len(), if full { 12 } else { 2 });
+        }
+        for runtime in RUNTIMES {
+            let mut counts = all.clone();
+            counts.remove(&key(runtime, "podman-4"));
+            assert_eq!(untried(&engines, true, &counts), [format!("podman-4 on {runtime}")]);
+            assert_eq!(untried(&engines, false, &counts), [""; 0]);
+            counts.retain(|(tried, engine), _| engine == "docker-20" || tried == runtime);
+            counts.insert(key(recorded::NAME, "podman-4"), count);
+            counts.remove(&key(runtime, "podman-4"));
+            assert_eq!(untried(&engines, false, &counts), ["podman-4"]);
+        }
     }
 }

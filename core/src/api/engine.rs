@@ -130,6 +130,8 @@ impl<R: Runtime + Default> Engine<R> {
 impl<R: Runtime> Engine<R> {
     /// As [`connect`](Self::connect), on this runtime and with these options.
     ///
+    /// A future of it that is dropped before its end leaves nothing, as with [`connect`](Self::connect).
+    ///
     /// ```no_run
     /// use pocket_dock_blocking::{Blocking, Engine, Options};
     ///

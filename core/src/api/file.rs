@@ -20,7 +20,8 @@ use crate::runtime::Runtime;
 /// [`Container::read_file_stream`](crate::Container::read_file_stream).
 ///
 /// A reader that is slow holds the reading up, and memory stays where it is. Where calls block it is an [`Iterator`], else
-/// a [`futures_core::Stream`], of `Result<Bytes, Error>`. Dropping it before the end breaks off, in the background.
+/// a [`futures_core::Stream`], of `Result<Bytes, Error>`; as with [`ExecStream`](crate::ExecStream), its own
+/// [`next`](Self::next) has the `Result` outside. Dropping it before the end breaks off, in the background.
 #[derive(Debug)]
 pub struct FileReader<R: Runtime> {
     stream: ExecStream<R>,

@@ -150,6 +150,8 @@ impl<R: Runtime> Pool<R> {
     /// As [`take`](Self::take), waiting so long at most where none is ready. With no time at all, it takes only what is
     /// ready.
     ///
+    /// A future of it that is dropped before its end puts back what it had.
+    ///
     /// ```no_run
     /// # use std::time::Duration;
     /// # use pocket_dock_blocking::{Error, Pool};

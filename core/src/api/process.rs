@@ -63,6 +63,8 @@ impl<R: Runtime> Process<R> {
 
     /// The same for so long at most: `None` if it runs on.
     ///
+    /// A future of it that is dropped before its end waits no longer, and changes nothing.
+    ///
     /// # Errors
     /// Those of [`wait`](Self::wait).
     pub fn wait_timeout(&self, limit: Duration) -> R::Returns<UntilLimit> {
@@ -132,6 +134,8 @@ impl<R: Runtime> Process<R> {
     }
 
     /// Sets the size of its terminal; see [`ExecStream::resize`](crate::ExecStream::resize).
+    ///
+    /// A future of it that is dropped before its end leaves the one size or the other.
     ///
     /// # Errors
     /// [`crate::Error::Refused`] if it has ended; [`crate::Error::Misuse`] without a terminal, and for a size of nothing.

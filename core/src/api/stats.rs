@@ -17,8 +17,9 @@ use crate::stats::Stats;
 /// Samples are gathered whether or not they are read: the newest 60 wait for a reader, and older ones are left out. It ends
 /// with the container, and goes on while that is paused.
 ///
-/// Where calls block it is an [`Iterator`], else a [`futures_core::Stream`], of `Result<Stats, Error>`. Dropping it ends the
-/// gathering, in the background.
+/// Where calls block it is an [`Iterator`], else a [`futures_core::Stream`], of `Result<Stats, Error>`; as with
+/// [`ExecStream`](crate::ExecStream), its own [`next`](Self::next) has the `Result` outside. Dropping it ends the gathering,
+/// in the background.
 #[derive(Debug)]
 pub struct StatsStream<R: Runtime> {
     runtime: R,

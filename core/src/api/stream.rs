@@ -20,11 +20,33 @@ pub type StreamChunk = Frame;
 
 /// A command that runs, and its output as it comes: made by [`Container::stream`](crate::Container::stream).
 ///
-/// Pieces come in the order in which the engine sent them, standard output and standard error mixed. A reader that is
-/// slow holds the command up: 1 MiB is held for it, then the command waits in its next write, and memory stays where it
-/// is. Read it by one kind of reader: a line or a character that was begun by one is not seen whole by another.
+/// Pieces come in the order in which the engine sent them, standard output and standard error mixed. But what a mark of ours
+/// may begin with, such as an underscore at the end of a piece, comes with what follows it on the same of the two.
 ///
-/// Where calls block it is an [`Iterator`], else a [`futures_core::Stream`], of `Result<StreamChunk, Error>`.
+/// A reader that is slow holds the command up: 1 MiB is held for it, then the command waits in its next write, and memory
+/// stays where it is. Read it by one kind of reader: a line or a character that was begun by one is not seen whole by another.
+///
+/// Where calls block it is an [`Iterator`], else a [`futures_core::Stream`], of `Result<StreamChunk, Error>`. Its own
+/// [`next`](Self::next) goes before theirs, and has the `Result` outside, which is what `while let` wants; a `for` has it
+/// inside, and borrows the stream if the end is to be asked for behind it:
+///
+/// ```no_run
+/// # use pocket_dock_blocking::{Container, Error};
+/// # fn example(sandbox: &Container) -> Result<(), Error> {
+/// let mut build = sandbox.stream("make")?;
+/// while let Some(piece) = build.next()? {
+///     println!("{:?}: {} bytes", piece.channel, piece.data.len());
+/// }
+/// println!("exit code {}", build.result()?.exit_code);
+///
+/// let mut tests = sandbox.stream("make test")?;
+/// for piece in &mut tests {
+///     println!("{} bytes", piece?.data.len());
+/// }
+/// println!("exit code {}", tests.result()?.exit_code);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Dropping it before the command has ended kills the command with all its processes, in the background within a second as
 /// a rule; where calls block, before the drop returns.
@@ -144,6 +166,8 @@ impl<R: Runtime> ExecStream<R> {
 
     /// Sets the size of its terminal. Some engines do it a moment after this.
     ///
+    /// A future of it that is dropped before its end leaves the one size or the other.
+    ///
     /// # Errors
     /// [`Error::Refused`] if it has ended; [`Error::Misuse`] without a [terminal](crate::Command::tty), and for a size of
     /// nothing.
@@ -199,6 +223,8 @@ impl<R: Runtime> Stdin<R> {
     }
 
     /// As [`ExecStream::write`].
+    ///
+    /// A future of it that is dropped before its end has written nothing.
     ///
     /// # Errors
     /// [`crate::ExecError::InputClosed`].

@@ -9,15 +9,35 @@ use pocket_dock_core::{Host, Owner, Service};
 use super::locked;
 
 /// A host with a fixed sequence of entropy, a clock that stands still and, unless given one, no environment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FakeHost {
     drawn: Mutex<u64>,
     owner: Option<Owner>,
     variables: BTreeMap<String, String>,
     dead: Vec<Owner>,
+    program: Mutex<Result<Option<Box<dyn Service>>, String>>,
+}
+
+impl Default for FakeHost {
+    fn default() -> Self {
+        Self {
+            drawn: Mutex::default(),
+            owner: None,
+            variables: BTreeMap::new(),
+            dead: Vec::new(),
+            program: Mutex::new(Ok(None)),
+        }
+    }
 }
 
 impl FakeHost {
+    /// A program that starts an engine, once; or why it cannot be started, and then never.
+    #[must_use]
+    pub fn program(mut self, program: Result<Box<dyn Service>, String>) -> Self {
+        self.program = Mutex::new(program.map(Some));
+        self
+    }
+
     /// This process can be told apart from others.
     #[must_use]
     pub fn owner(mut self, owner: Owner) -> Self {
@@ -58,7 +78,10 @@ impl Host for FakeHost {
     }
 
     fn launch(&self) -> Result<Option<Box<dyn Service>>, String> {
-        Ok(None)
+        locked(&self.program)
+            .as_mut()
+            .map(Option::take)
+            .map_err(|why| why.clone())
     }
 
     fn user_id(&self) -> u32 {

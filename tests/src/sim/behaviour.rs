@@ -9,6 +9,8 @@ pub struct Behaviour {
     pub stdout: Vec<Vec<u8>>,
     /// What it writes to stderr.
     pub stderr: Vec<Vec<u8>>,
+    /// What it writes behind these to stdout and to stderr in turn.
+    pub in_turn: Vec<Vec<u8>>,
     /// How it ends.
     pub exit_code: i32,
     /// When it ends.

@@ -199,12 +199,11 @@ impl Process {
                 }
             }
         };
-        for (channel, pieces) in [(OUT, behaviour.stdout), (ERR, behaviour.stderr)] {
-            self.plan.extend(
-                pieces
-                    .into_iter()
-                    .map(|piece| (start.now, Happening::Prints(channel, piece))),
-            );
+        let stdout = behaviour.stdout.into_iter().map(|piece| (OUT, piece));
+        let stderr = behaviour.stderr.into_iter().map(|piece| (ERR, piece));
+        let in_turn = [OUT, ERR].into_iter().cycle().zip(behaviour.in_turn);
+        for (channel, piece) in stdout.chain(stderr).chain(in_turn) {
+            self.plan.push_back((start.now, Happening::Prints(channel, piece)));
         }
         let at = start.now.saturating_add(behaviour.duration);
         self.end(

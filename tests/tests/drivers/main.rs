@@ -6,3 +6,7 @@ mod beside;
 mod cases;
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+mod executors;
+#[cfg(test)]
+mod served;

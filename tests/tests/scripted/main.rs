@@ -11,6 +11,8 @@ mod commands;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod infos;
@@ -24,6 +26,8 @@ mod rows;
 mod sessions;
 #[cfg(test)]
 mod shells;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod undone;
 #[cfg(test)]

@@ -241,6 +241,8 @@ impl<R: Runtime> Container<R> {
 
     /// Makes a directory, and what is missing above it. One that is there already is none the worse.
     ///
+    /// A future of it that is dropped before its end breaks off: what was made by then stays, and no process.
+    ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error};
     /// # fn example(sandbox: &Container) -> Result<(), Error> {
@@ -257,6 +259,9 @@ impl<R: Runtime> Container<R> {
     }
 
     /// Removes a file, a link, or a directory: that only if it is empty, unless [told otherwise](FilePath::recursive).
+    ///
+    /// A future of it that is dropped before its end breaks off: of a directory that is not empty, a part may be gone. No
+    /// process stays.
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error, FilePath};
@@ -276,6 +281,9 @@ impl<R: Runtime> Container<R> {
 
     /// Gives a file or a directory another name, in the place of a file of that name if there is one. The new path is used
     /// as the user of the old one would.
+    ///
+    /// A future of it that is dropped before its end breaks off: it has the old name or the new one. Only between two file
+    /// systems, where it is copied, may a part of it have the new one beside it. No process stays.
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error};
@@ -333,6 +341,8 @@ impl<R: Runtime> Container<R> {
     }
 
     /// As [`push`](Self::push), with options.
+    ///
+    /// A future of it that is dropped before its end breaks off, as with [`push`](Self::push).
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error};
@@ -392,6 +402,8 @@ impl<R: Runtime> Container<R> {
     }
 
     /// As [`pull`](Self::pull), with options.
+    ///
+    /// A future of it that is dropped before its end breaks off, as with [`pull`](Self::pull).
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::{Container, Error};

@@ -9,6 +9,11 @@ use std::collections::BTreeSet;
 /// environment, outlived its parent, and begun a session of its own, all three, before it was looked for. Podman 4 with
 /// runc starts commands in a session that the container cannot tell from others: there the first two are enough. A program
 /// that nobody may look into, as one with the set-user-id bit, needs no clean environment.
+///
+/// The shells that run a command are its processes too, and counted: the one of a command string, and one of ours that waits
+/// for the command and tells how it ended. That one takes no signal but [`Kill`](crate::Signal::Kill) for its end: as long as
+/// any other leaves the command there, it is among the survivors as well. It is missing on a terminal, in an image without a
+/// shell, and in a session, of whose turns the shell is never counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KillReport {
