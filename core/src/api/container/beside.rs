@@ -84,17 +84,18 @@ impl<R: Runtime> Container<R> {
         handle: impl FnOnce(R, &Arc<Live>) -> T,
     ) -> R::Returns<Start<T>> {
         let callbacks = Arc::clone(&self.beside.callbacks);
-        self.begin_telling(callbacks, command, sink, handle)
+        let start = self.start_telling(callbacks, command, sink, handle);
+        self.engine.runtime().drive(start)
     }
 
-    /// The same, and those who are told are others.
-    pub(super) fn begin_telling<T: Send + Unpin + 'static>(
+    /// What begins a command of which these are told.
+    pub(super) fn start_telling<T: Send + Unpin + 'static>(
         &self,
         callbacks: Arc<Callbacks>,
         command: Command,
         sink: Sink,
         handle: impl FnOnce(R, &Arc<Live>) -> T,
-    ) -> R::Returns<Start<T>> {
+    ) -> Start<T> {
         let runtime = self.engine.runtime();
         let origin = Origin {
             container: self.id.clone(),
@@ -112,7 +113,7 @@ impl<R: Runtime> Container<R> {
             }
         };
         let handle = handle(runtime.clone(), &live);
-        runtime.drive(Start::new(&live, Box::new(attend), handle))
+        Start::new(&live, Box::new(attend), handle)
     }
 
     /// Has a function called with what streams and processes of this container write to standard output, from now on.

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::super::file::{FileReader, FileWriter, beside};
 use super::Container;
 use crate::command::Command;
-use crate::error::Error;
 use crate::files::{FileEntry, FilePath, FileStat, Packing, Unpacking, escaped, read_list, read_stat};
 use crate::op::files::{About, Ending, Errand, FileCall, Looked, Packed, Pull, Push, Question, Unpacked, command};
 use crate::op::live::{Callbacks, Live, Queue, Sink, Start};
@@ -32,7 +31,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`]: of the kind [`TooLarge`](crate::FileErrorKind::TooLarge) for a file of more than
+    /// [`crate::Error::File`]: of the kind [`TooLarge`](crate::FileErrorKind::TooLarge) for a file of more than
     /// [`FilePath::limit`] bytes; [`crate::ExecError::NoTool`] if the image lacks what it needs, `sh` and `cat`;
     /// [`crate::ContainerError`] if the container is not running, paused or gone.
     pub fn read_file(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<Bytes>> {
@@ -59,7 +58,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    /// [`crate::Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn write_file(&self, path: impl Into<FilePath>, data: impl Into<Bytes>) -> R::Returns<FileCall<()>> {
         let (path, data) = (path.into(), data.into());
         let (size, temporary) = (data.len().to_string(), self.random());
@@ -88,8 +87,7 @@ impl<R: Runtime> Container<R> {
         let path = path.into();
         let about = self.about(&path);
         let sink = Sink::Queue(Queue::new(None));
-        let check = path.check();
-        self.begin_file(check, command("read", &path, &[]), sink, |runtime, live| {
+        self.begin_file(&path, command("read", &path, &[]), sink, |runtime, live| {
             FileReader::new(runtime, live, about)
         })
     }
@@ -143,28 +141,25 @@ impl<R: Runtime> Container<R> {
                 }
             }
         };
-        let check = path.check();
-        self.begin_file(check, spool, sink, |runtime, live| {
+        self.begin_file(&path, spool, sink, |runtime, live| {
             FileWriter::new(runtime, live, about, Box::new(end))
         })
     }
 
     fn begin_file<T: Send + Unpin + 'static>(
         &self,
-        check: Result<(), Error>,
+        path: &FilePath,
         command: Command,
         sink: Sink,
         handle: impl FnOnce(R, &Arc<Live>) -> T,
     ) -> R::Returns<Start<T>> {
-        // A path that cannot be has no command: it is refused where commands are.
-        let command = if check.is_ok() {
-            command
-        } else {
-            Command::argv(Vec::<String>::new())
+        let runtime = self.engine.runtime();
+        let nobody = {
+            let runtime = runtime.clone();
+            Arc::new(Callbacks::new(move |job| runtime.offload(job)))
         };
-        let runtime = self.engine.runtime().clone();
-        let nobody = Arc::new(Callbacks::new(move |job| runtime.offload(job)));
-        self.begin_telling(nobody, command, sink, handle)
+        let start = self.start_telling(nobody, command, sink, handle);
+        runtime.drive(start.refusing(path.check()))
     }
 
     fn about(&self, path: &FilePath) -> About {
@@ -189,7 +184,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    /// [`crate::Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn list_files(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<Vec<FileEntry>>> {
         let call = self.file_call(&path.into(), "list", &[], None, |said| read_list(&said));
         self.drive_file(call.limit(LIST_BYTES))
@@ -210,7 +205,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    /// [`crate::Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn stat(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<FileStat>> {
         let path = path.into();
         let follow = if path.follows { "-L" } else { "" };
@@ -231,7 +226,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`] where it cannot be known, as the user may not look, and the others of
+    /// [`crate::Error::File`] where it cannot be known, as the user may not look, and the others of
     /// [`read_file`](Self::read_file).
     pub fn exists(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<bool>> {
         let path = path.into();
@@ -255,7 +250,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`], and the others of [`read_file`](Self::read_file).
+    /// [`crate::Error::File`], and the others of [`read_file`](Self::read_file).
     pub fn make_dir(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
         let path = path.into();
         self.drive_file(self.file_call(&path, "dir", &[&mode(&path)], None, nothing))
@@ -272,7 +267,7 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`], also if there is no such file, and the others of [`read_file`](Self::read_file).
+    /// [`crate::Error::File`], also if there is no such file, and the others of [`read_file`](Self::read_file).
     pub fn remove(&self, path: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
         let path = path.into();
         let all = if path.recursive { "-r" } else { "" };
@@ -291,8 +286,8 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::File`]: of the kind [`Exists`](crate::FileErrorKind::Exists) if the new name is that of a directory; and
-    /// the others of [`read_file`](Self::read_file).
+    /// [`crate::Error::File`]: of the kind [`Exists`](crate::FileErrorKind::Exists) if the new name is that of a directory;
+    /// and the others of [`read_file`](Self::read_file).
     pub fn rename(&self, from: impl Into<FilePath>, to: impl Into<FilePath>) -> R::Returns<FileCall<()>> {
         let (from, to) = (from.into(), to.into());
         let call = self.file_call(&from, "rename", &[&escaped(&to.path)], None, nothing);
@@ -330,8 +325,8 @@ impl<R: Runtime> Container<R> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Local`] for what is wrong on this machine, also of the kind
-    /// [`Changed`](crate::LocalError::Changed); [`Error::File`] for what is wrong in the container;
+    /// [`crate::Error::Local`] for what is wrong on this machine, also of the kind
+    /// [`Changed`](crate::LocalError::Changed); [`crate::Error::File`] for what is wrong in the container;
     /// [`crate::ExecError::NoTool`] if the image lacks a shell, or, where the destination is a tmpfs or a volume, `tar`.
     pub fn push(&self, from: impl Into<PathBuf>, to: impl Into<FilePath>) -> R::Returns<Push> {
         self.push_with(from, to, Packing::default())

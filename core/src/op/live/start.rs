@@ -17,6 +17,7 @@ type Attend = Box<dyn FnOnce() + Send>;
 /// what was started.
 pub struct Start<T> {
     seat: Seat,
+    refused: Option<Error>,
     attend: Option<Attend>,
     handle: Option<T>,
 }
@@ -25,9 +26,16 @@ impl<T> Start<T> {
     pub(crate) fn new(live: &Arc<Live>, attend: Attend, handle: T) -> Self {
         Self {
             seat: live.seat(),
+            refused: None,
             attend: Some(attend),
             handle: Some(handle),
         }
+    }
+
+    /// Nothing is started if this is an error.
+    pub(crate) fn refusing(mut self, check: Result<(), Error>) -> Self {
+        self.refused = self.refused.or(check.err());
+        self
     }
 }
 
@@ -35,6 +43,9 @@ impl<T: Send + Unpin + 'static> Op for Start<T> {
     type Output = T;
 
     fn poll(&mut self, _: Instant, link: &mut Link) -> Result<Step<T>, Error> {
+        if let Some(error) = &self.refused {
+            return Err(error.clone());
+        }
         if let Some(attend) = self.attend.take() {
             self.seat.live().attended();
             attend();
