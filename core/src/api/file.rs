@@ -11,7 +11,7 @@ use super::held::Held;
 use super::stream::ExecStream;
 use crate::driving::{Driving, Reactor};
 use crate::error::Error;
-use crate::files::FilePath;
+use crate::files::{FileErrorKind, FilePath};
 use crate::op::files::{About, Ending, NextBytes, Reading, Settle};
 use crate::op::live::{Live, Write};
 use crate::runtime::Runtime;
@@ -109,11 +109,13 @@ impl<R: Runtime> FileWriter<R> {
     /// A future of it that is dropped before its end may have written all of it or nothing: drop the writer too.
     ///
     /// # Errors
-    /// [`crate::ExecError::InputClosed`] if nothing can be written any more: [`finish`](Self::finish) says why.
+    /// [`Error::File`] of the kind [`Closed`](FileErrorKind::Closed) if nothing can be written any more:
+    /// [`finish`](Self::finish) says why.
     pub fn write(&self, data: impl Into<Bytes>) -> R::Returns<Write> {
         let data = data.into();
         self.written.fetch_add(data.len() as u64, Ordering::Relaxed);
-        self.runtime.drive(Write::new(&self.live, data))
+        let closed = self.about.error(FileErrorKind::Closed, "");
+        self.runtime.drive(Write::new(&self.live, data).telling(closed))
     }
 
     /// Puts the file into its place, once all that was written has come.

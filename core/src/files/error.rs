@@ -33,6 +33,9 @@ pub enum FileErrorKind {
     TooLarge,
     /// The call's time was over.
     TimedOut,
+    /// Nothing more of it can be written: what writes it has ended, and [`FileWriter::finish`](crate::FileWriter::finish)
+    /// says why.
+    Closed,
     /// Something else; the message tells.
     Other,
 }
@@ -53,6 +56,7 @@ impl FileErrorKind {
             Self::NameTooLong => "a name is too long",
             Self::TooLarge => "it is larger than the caller allows",
             Self::TimedOut => "the time for it was over",
+            Self::Closed => "nothing more of it can be written",
             Self::Other => "it failed",
         }
     }
@@ -72,6 +76,7 @@ impl FileErrorKind {
             Self::NameTooLong => "use a shorter one",
             Self::TooLarge => "raise the limit, or read it as a stream",
             Self::TimedOut => "allow more with `FilePath::timeout`",
+            Self::Closed => "call `FileWriter::finish`, which says why",
             Self::Other => "see the message",
         }
     }

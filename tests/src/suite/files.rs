@@ -405,6 +405,10 @@ pub(super) fn a_file_as_a_stream<A: Adapter>(bench: &Bench<A>) -> Verdict {
     fails(bench.wait(reader.next()), FileErrorKind::NotFound, "/tmp/none")?;
     same("once", bench.wait(reader.next())?, None)?;
     let writer = bench.wait(sandbox.write_file_stream("/tmp/new dir"))?;
+    bench.until("nothing more is taken", || match bench.wait(writer.write("x")) {
+        Ok(()) => Ok(false),
+        closed => fails(closed, FileErrorKind::Closed, "/tmp/new dir").map(|()| true),
+    })?;
     fails(bench.wait(writer.finish()), FileErrorKind::IsDirectory, "/tmp/new dir")?;
     // One that is dropped leaves what was there, and nothing else.
     bench.wait(sandbox.write_file("/keep/f", "before"))?;

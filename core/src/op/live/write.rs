@@ -16,6 +16,8 @@ use crate::op::{Op, Step};
 pub struct Write {
     seat: Seat,
     data: Option<Bytes>,
+    /// What is told if nothing can be written any more.
+    closed: Error,
 }
 
 impl Write {
@@ -23,7 +25,13 @@ impl Write {
         Self {
             seat: live.seat(),
             data: Some(data),
+            closed: ExecError::InputClosed.into(),
         }
+    }
+
+    /// What is told instead if nothing can be written any more.
+    pub(crate) fn telling(self, closed: Error) -> Self {
+        Self { closed, ..self }
     }
 }
 
@@ -34,7 +42,7 @@ impl Op for Write {
         match self.seat.write(&mut self.data, &link.waker()) {
             Ok(true) => Ok(Step::Done(())),
             Ok(false) => Ok(quietly(None)),
-            Err(()) => Err(ExecError::InputClosed.into()),
+            Err(()) => Err(self.closed.clone()),
         }
     }
 }
