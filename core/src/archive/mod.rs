@@ -19,6 +19,8 @@ mod sparse;
 #[cfg(test)]
 mod tests;
 
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
 
 pub use decode::Decoder;
@@ -48,12 +50,37 @@ pub enum EntryKind {
 }
 
 /// A time as archives hold it: seconds since 1970-01-01 00:00:00 UTC, and nanoseconds that are added to them.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use pocket_dock_core::archive::FileTime;
+///
+/// let time = FileTime { seconds: -1, nanoseconds: 500_000_000 };
+/// assert_eq!(SystemTime::from(time), SystemTime::UNIX_EPOCH - Duration::from_millis(500));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileTime {
     /// Whole seconds, rounded down.
     pub seconds: i64,
     /// Below 1,000,000,000.
     pub nanoseconds: u32,
+}
+
+impl From<FileTime> for SystemTime {
+    /// Exact, wherever the system counts seconds in 64 bits, as every Unix does. Elsewhere, a time that the system cannot
+    /// tell is the nearest that counts from 1970: that moment itself, or the whole second.
+    fn from(time: FileTime) -> Self {
+        let seconds = Duration::from_secs(time.seconds.unsigned_abs());
+        let whole = if time.seconds < 0 {
+            Self::UNIX_EPOCH.checked_sub(seconds)
+        } else {
+            Self::UNIX_EPOCH.checked_add(seconds)
+        };
+        let whole = whole.unwrap_or(Self::UNIX_EPOCH);
+        let exact = whole.checked_add(Duration::from_nanos(time.nanoseconds.into()));
+        exact.unwrap_or(whole)
+    }
 }
 
 /// One entry: everything that is told of a file but its content.

@@ -231,7 +231,7 @@ pub struct FileStat {
     pub uid: u32,
     /// The number of the group that owns it.
     pub gid: u32,
-    /// When its content was changed last.
+    /// When its content was changed last. [`SystemTime::from`](std::time::SystemTime) takes it.
     pub modified: FileTime,
     /// Where a link leads, as it holds it; told by [`Container::stat`](crate::Container::stat) of a link that is
     /// [not followed](FilePath::no_follow).

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod formats;
 mod sparse;
+mod time;
 
 use bytes::{Bytes, BytesMut};
 use tar::Header;
