@@ -20,6 +20,17 @@ pd_above() {
     [ ! -f "${pd_d%/}" ] || pd_fail "Not a directory"
     [ -d "$pd_d" ] || mkdir -p "$pd_d" || exit
 }
+# Does this, with its words in pd_w: what it says of what is beside the file, whose name is ours alone, is said of the file.
+pd_beside() {
+    pd_w=$("$@" 2>&1)
+    pd_c=$?
+    case $pd_w in *"$pd_t"*) pd_w=${pd_w%%"$pd_t"*}$pd_p${pd_w#*"$pd_t"} ;; esac
+    return $pd_c
+}
+pd_spool() { cat >"$pd_t"; }
+pd_fill() { cat "$pd_t" >"$pd_p"; }
+# Fails as what was done last did, and nothing stays.
+pd_undo() { rm -f "$pd_t"; command printf '%s\n' "$pd_w" >&2; exit $pd_c; }
 pd_list() {
     stat -c "$pd_format %n/" "$@"
     # What was removed meanwhile is no failure.
@@ -77,10 +88,8 @@ case $1 in
             fi
             # Nobody else has made it, and nobody gets it by a link.
             set -C
-            cat >"$pd_t"
-            pd_c=$?
+            pd_beside pd_spool || pd_undo
             set +C
-            [ $pd_c = 0 ] || { rm -f "$pd_t"; exit $pd_c; }
             [ -z "$6" ] || exit 0
         fi
         pd_s=$(wc -c <"$pd_t") || { pd_c=$?; rm -f "$pd_t"; exit $pd_c; }
@@ -99,10 +108,15 @@ case $1 in
             pd_o=${pd_w#* }
             : "${pd_m:=${pd_o#* }}"
             if [ "${pd_w%% *}" != 1 ] || ! chown "${pd_o% *}" "$pd_t" 2>/dev/null; then
-                if cat "$pd_t" >"$pd_p" && { [ -z "$3" ] || chmod "$3" "$pd_p"; }; then rm -f "$pd_t"; exit 0; fi
-                pd_c=$?
-                command printf '%s has all that was to be written\n%s: No space left on device\n' "$pd_t" "$pd_p" >&2
-                exit 1
+                # What cannot be opened is as it was. What is cut may be whole beside its place only, and is left there.
+                true >>"$pd_p" || { rm -f "$pd_t"; exit 1; }
+                pd_beside pd_fill || {
+                    command printf '%s has all that was to be written\n%s\n' "$pd_t" "$pd_w" >&2
+                    exit 1
+                }
+                rm -f "$pd_t"
+                [ -z "$3" ] || chmod "$3" "$pd_p" || exit
+                exit 0
             fi
         elif [ -L "$pd_p" ]; then
             cat "$pd_t" >"$pd_p" && { [ -z "$3" ] || chmod "$3" "$pd_p"; }
@@ -110,7 +124,8 @@ case $1 in
             rm -f "$pd_t"
             exit $pd_c
         fi
-        { [ -z "$pd_m" ] || chmod "$pd_m" "$pd_t"; } && mv -f "$pd_t" "$pd_p" || { rm -f "$pd_t"; exit 1; } ;;
+        [ -z "$pd_m" ] || pd_beside chmod "$pd_m" "$pd_t" || pd_undo
+        pd_beside mv -f "$pd_t" "$pd_p" || pd_undo ;;
     # $3: its mode, or nothing
     dir)
         [ -d "$pd_p" ] || mkdir -p "$pd_p" || exit

@@ -17,6 +17,14 @@ pub(super) fn fails<T: std::fmt::Debug>(outcome: Result<T, Error>, kind: FileErr
     check(holds, || format!("{path}: got {outcome:?}, wanted {kind:?}"))
 }
 
+/// What was said by who failed.
+fn words<T>(outcome: &Result<T, Error>) -> &str {
+    match outcome {
+        Err(Error::File(error)) => &error.message,
+        _ => "",
+    }
+}
+
 /// What a command prints, without the newline.
 pub(super) fn said<A: Adapter>(bench: &Bench<A>, sandbox: &Container<A::Runtime>, line: &str) -> Result<String, Error> {
     let result = bench.wait(sandbox.run(line))?;
@@ -291,11 +299,9 @@ pub(super) fn files_have_their_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
         FileErrorKind::Permission,
         "/d/full/f",
     )?;
-    fails(
-        wait.wait(sandbox.write_file(as_worker("/d/w"), "x")),
-        FileErrorKind::Permission,
-        "/d/w",
-    )?;
+    let shut = wait.wait(sandbox.write_file(as_worker("/d/w"), "x"));
+    check(words(&shut).contains("/d/w"), || format!("it names another: {shut:?}"))?;
+    fails(shut, FileErrorKind::Permission, "/d/w")?;
     fails(
         wait.wait(sandbox.write_file(as_worker("/d/full/f"), "x")),
         FileErrorKind::Permission,
@@ -351,6 +357,27 @@ pub(super) fn files_have_their_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
         "it is not as it was".to_owned()
     })?;
     bench.wait(sandbox.remove("/dev/shm/half"))?;
+    // What has several names is written in place: what is cut there is whole beside it, and that is told.
+    bench.wait(sandbox.run("cd /dev/shm; echo x >one; ln one other"))?;
+    let cut = wait.wait(sandbox.write_file("/dev/shm/one", half.clone()));
+    let whole = words(&cut).split(" has all that").next().unwrap_or_default().to_owned();
+    fails(cut, FileErrorKind::NoSpace, "/dev/shm/one")?;
+    check(bench.wait(sandbox.read_file(whole.as_str()))? == half, || {
+        format!("{whole} has not all of it")
+    })?;
+    bench.wait(sandbox.run("cd /dev/shm; rm one other .pocket-dock-*"))?;
+    // What cannot be opened is as it was, for a reason of its own.
+    let line = "cp /bin/busybox /d/sleep; ln /d/sleep /d/other; /d/sleep 1000 >/dev/null 2>&1 & \
+                until [ \"$(readlink /proc/$!/exe)\" = /d/sleep ]; do :; done";
+    bench.wait(sandbox.run(line))?;
+    let busy = wait.wait(sandbox.write_file("/d/sleep", "x"));
+    check(words(&busy).ends_with("Text file busy"), || format!("{busy:?}"))?;
+    fails(busy, FileErrorKind::Other, "/d/sleep")?;
+    same(
+        "no rest",
+        said(bench, &sandbox, "ls -A /d | grep pocket-dock")?,
+        String::new(),
+    )?;
     same("no rest", said(bench, &sandbox, "ls -A /dev/shm")?, "before".to_owned())?;
     fails(
         wait.wait(sandbox.read_file(FilePath::new("/dev/zero").limit(1000))),
