@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
-/// A directory of its own that is removed with this value.
+/// A directory of its own that is removed with this value, whatever the permissions of what is in it.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
@@ -23,7 +23,13 @@ impl Scratch {
     pub fn new(name: &str) -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("pocket-dock-{}-{name}", std::process::id()));
         fs::create_dir(&path)?;
-        Ok(Self(path))
+        Ok(Self(path.canonicalize()?))
+    }
+
+    /// Its own path, without links.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.0
     }
 
     /// A path in it.
@@ -35,7 +41,18 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        open_up(&self.0);
         drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Lets us into every directory.
+fn open_up(path: &Path) {
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        drop(fs::set_permissions(path, fs::Permissions::from_mode(0o700)));
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            open_up(&entry.path());
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn destinations_are_as_with_rsync<A: Adapter>(bench: &Bench<A>) -> Ve
     fs::write(scratch.path("a.txt"), "text")?;
     fs::set_permissions(scratch.path("a.txt"), fs::Permissions::from_mode(0o755))?;
     symlink("src", scratch.path("link"))?;
-    let at = |name: &str| format!("{}/{name}", scratch.path("").display());
+    let at = |name: &str| format!("{}/{name}", scratch.root().display());
     for (from, to, there) in [
         ("src", "/1/a", "/1/a/src/f"),
         ("src/", "/2/a", "/2/a/f"),
@@ -311,7 +311,7 @@ pub(super) fn dropped_transfers_leave_nothing<A: Adapter>(bench: &Bench<A>) -> V
                 .wait_for_polls(sandbox.pull_with("/whole", &out, whole), polls),
         );
         let names = || -> Result<Vec<_>, Failure> {
-            let names = fs::read_dir(scratch.path(""))?.map(|entry| Ok(entry?.file_name()));
+            let names = fs::read_dir(scratch.root())?.map(|entry| Ok(entry?.file_name()));
             names.collect()
         };
         bench.until("no half is left here", || {

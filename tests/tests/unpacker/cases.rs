@@ -1,45 +1,19 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use pocket_dock_blocking::Limits;
 use pocket_dock_blocking::files::unpack;
 use pocket_dock_core::files::{LocalError, Progress, Target, Unpacking};
 use pocket_dock_tests::hostile_archives::{Hostile, Outcome, Site, all, decoys, plant, seen};
+use pocket_dock_tests::tree::Scratch;
 
-/// A directory that is removed in the end, with the decoys and the place of the destination.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("pocket-dock-unpacker-{}-{name}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        let path = path.canonicalize().unwrap();
-        decoys(&path.join("outside")).unwrap();
-        Self(path)
-    }
-
-    fn outside(&self) -> PathBuf {
-        self.0.join("outside")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        open_up(&self.0);
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Lets us into every directory.
-fn open_up(path: &Path) {
-    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
-        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            open_up(&entry.path());
-        }
-    }
+/// A directory with the decoys in it, `outside`, and the place of the destination.
+fn scratch(name: &str) -> Scratch {
+    let scratch = Scratch::new(&format!("unpacker-{name}")).unwrap();
+    decoys(&scratch.path("outside")).unwrap();
+    scratch
 }
 
 /// How an archive is unpacked.
@@ -73,12 +47,12 @@ const WAYS: [Way; 6] = [
 ];
 
 fn attack(hostile: &Hostile, way: Way, number: usize) -> Result<(), String> {
-    let scratch = Scratch::new(&format!("{number}-{}{}{}", way.named, way.atomic, way.planted));
-    let dest = scratch.0.join("place/dest");
+    let scratch = scratch(&format!("{number}-{}{}{}", way.named, way.atomic, way.planted));
+    let dest = scratch.path("place/dest");
     let root = if way.named { dest.join("tree") } else { dest.clone() };
-    let outside = scratch.outside();
-    fs::create_dir(scratch.0.join("place")).unwrap();
-    fs::write(scratch.0.join("place/neighbour"), "mine").unwrap();
+    let outside = scratch.path("outside");
+    fs::create_dir(scratch.path("place")).unwrap();
+    fs::write(scratch.path("place/neighbour"), "mine").unwrap();
     if way.planted {
         plant(&root, &outside).unwrap();
     }
@@ -88,7 +62,7 @@ fn attack(hostile: &Hostile, way: Way, number: usize) -> Result<(), String> {
         relative: if way.named { "../../../outside" } else { "../../outside" },
     };
     let tar = hostile.bytes(&site);
-    let before = seen(&scratch.0, &dest).unwrap();
+    let before = seen(scratch.root(), &dest).unwrap();
     let target = Target {
         dir: dest.clone(),
         top: Bytes::from_static(b"top"),
@@ -98,7 +72,7 @@ fn attack(hostile: &Hostile, way: Way, number: usize) -> Result<(), String> {
     options.atomic = way.atomic;
     let mut pieces = tar.chunks(way.piece).map(Bytes::copy_from_slice);
     let result = unpack(&target, &options, &Limits::default(), &mut |_| Ok(pieces.next()));
-    let after = seen(&scratch.0, &dest).unwrap();
+    let after = seen(scratch.root(), &dest).unwrap();
     let fault = |what: &str| Err(format!("{}, {way:?}: {what}: {result:?}", hostile.name));
     if let Some((was, is)) = before.iter().zip(&after).find(|(was, is)| was != is) {
         return fault(&format!("something outside was changed, from {was} to {is}"));
@@ -171,20 +145,20 @@ fn no_two_of_them_have_one_name() {
 /// The decoys are worth something: a reader that follows links and names changes them.
 #[test]
 fn a_reader_that_trusts_them_is_caught() {
-    let scratch = Scratch::new("trusting");
-    let dest = scratch.0.join("place/dest");
+    let scratch = scratch("trusting");
+    let dest = scratch.path("place/dest");
     fs::create_dir_all(&dest).unwrap();
-    let outside = scratch.outside();
-    let before = seen(&scratch.0, &dest).unwrap();
-    assert_eq!(seen(&scratch.0, &dest).unwrap(), before);
+    let outside = scratch.path("outside");
+    let before = seen(scratch.root(), &dest).unwrap();
+    assert_eq!(seen(scratch.root(), &dest).unwrap(), before);
     std::os::unix::fs::symlink(&outside, dest.join("l")).unwrap();
-    assert_eq!(seen(&scratch.0, &dest).unwrap(), before, "inside, anything may be");
+    assert_eq!(seen(scratch.root(), &dest).unwrap(), before, "inside, anything may be");
     fs::write(dest.join("l/secret"), "this is evil").unwrap();
-    assert_ne!(seen(&scratch.0, &dest).unwrap(), before);
+    assert_ne!(seen(scratch.root(), &dest).unwrap(), before);
 }
 
 fn unpacked(hostile: &str, options: &Unpacking) -> Result<Progress, LocalError> {
-    let scratch = Scratch::new(&hostile.replace(' ', "-"));
+    let scratch = scratch(&hostile.replace(' ', "-"));
     let hostile = all().find(|each| each.name == hostile).unwrap();
     let site = Site {
         top: "top",
@@ -193,7 +167,7 @@ fn unpacked(hostile: &str, options: &Unpacking) -> Result<Progress, LocalError> 
     };
     let mut tar = Some(Bytes::from(hostile.bytes(&site)));
     let target = Target {
-        dir: scratch.0.join("dest"),
+        dir: scratch.path("dest"),
         top: Bytes::from_static(b"top"),
         name: None,
     };
