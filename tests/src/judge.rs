@@ -41,10 +41,22 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         "drivers",
         "hostile",
         "unpacker",
+        "archives",
         "rows",
     ] {
         whole &= cargo(&["test", "-p", "pocket-dock-tests", "--test", test], false, &mut counts)?;
     }
+    // What a feature adds is tried with the feature.
+    let ignoring = [
+        "test",
+        "-p",
+        "pocket-dock-blocking",
+        "--features",
+        "ignore",
+        "--lib",
+        "files::",
+    ];
+    whole &= cargo(&ignoring, false, &mut counts)?;
     whole &= cargo(&["build", "-p", "pocket-dock-tests", "--bins"], false, &mut counts)?;
     whole &= cargo(&["build", "--workspace", "--examples"], false, &mut counts)?;
     whole &= cargo(
