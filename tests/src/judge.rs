@@ -61,7 +61,7 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
     whole &= cargo(&["build", "--workspace", "--examples"], false, &mut counts)?;
     whole &= cargo(
         &["test", "-p", "pocket-dock-tests", "--test", "crowd"],
-        false,
+        full,
         &mut counts,
     )?;
     let threads = threads.to_string();

@@ -1,8 +1,8 @@
 //! The conformance suite, on every engine of the lab that is up and every runtime. `cargo lab test` brings them up first.
 
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pocket_dock_tests::lab;
@@ -21,7 +21,21 @@ fn main() -> ExitCode {
     if trials.is_empty() {
         eprintln!("no engine of the lab is up: run `cargo lab test`, or `cargo lab up` first");
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    tell_slowest();
+    conclusion.exit_code()
+}
+
+/// What took how long.
+static TIMES: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+
+/// Names what it is worth to make faster.
+fn tell_slowest() {
+    let mut times = std::mem::take(&mut *TIMES.lock().unwrap_or_else(PoisonError::into_inner));
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    for (time, name) in times.iter().take(SLOWEST) {
+        println!("{:>6.1} s  {name}", time.as_secs_f32());
+    }
 }
 
 fn add_all(pairs: &mut Vec<Vec<Trial>>) -> Result<(), String> {
@@ -38,29 +52,36 @@ fn add<A: Adapter>(pairs: &mut Vec<Vec<Trial>>, adapter: A) -> Result<(), String
     let (full, runtime) = (std::env::var_os(FULL).is_some(), adapter.name());
     for running in lab::running() {
         let engine = running.engine.name;
-        let covered = full || is_covered(runtime, engine);
-        if !covered && runtime != Blocking.name() {
-            continue;
-        }
         let bench = Bench::new(adapter.clone(), running.peer()).map_err(|error| format!("{engine}: {error}"))?;
         let bench = Arc::new(bench);
         let mut trials = Vec::new();
-        for case in cases::<A>() {
+        for (number, case) in cases::<A>().into_iter().enumerate() {
             let wanted = match case.tried {
                 Tried::Once => runtime == Blocking.name(),
-                _ => covered,
+                _ => full || is_covered(number, runtime, engine),
             };
             if !wanted {
                 continue;
             }
             let bench = Arc::clone(&bench);
-            let run = move || in_time(move || (case.run)(&bench));
-            trials.push(Trial::test(format!("{runtime}::{engine}::{}", case.name), run));
+            let name = format!("{runtime}::{engine}::{}", case.name);
+            let timed = name.clone();
+            let run = move || {
+                let begun = Instant::now();
+                let verdict = in_time(move || (case.run)(&bench));
+                let mut times = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
+                times.push((begun.elapsed(), timed));
+                verdict
+            };
+            trials.push(Trial::test(name, run));
         }
         pairs.push(trials);
     }
     Ok(())
 }
+
+/// How many of the slowest are told.
+const SLOWEST: usize = 20;
 
 /// How long a case may take: many times as long as any does on a machine with much to do.
 const LIMIT: Duration = Duration::from_secs(300);

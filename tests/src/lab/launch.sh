@@ -28,6 +28,27 @@ pivot_root . .old
 exec chroot . /bin/sh -euc '
     umount -l /.old
     ip link set lo up
+    # For each command that a client has run, Podman leaves a conmon for five minutes, which then runs a whole podman to
+    # find that there is nothing to do: thousands of them take a third of the machine. Its work is done once it has no
+    # child any more. One that has none twice in a row is not about to start one.
+    tidy() {
+        idle=
+        while sleep 10; do
+            before=$idle idle=" "
+            for process in /proc/[0-9]*; do
+                read -r name <"$process/comm" 2>/dev/null || continue
+                [ "$name" = conmon ] || continue
+                pid=${process#/proc/} child=
+                read -r child <"$process/task/$pid/children" 2>/dev/null || :
+                [ -z "$child" ] || continue
+                idle="$idle$pid "
+                case $before in
+                    *" $pid "*) ! grep -q -e --exit-delay "$process/cmdline" 2>/dev/null || kill -KILL "$pid" || : ;;
+                esac
+            done
+        done
+    }
+    [ "$1" != podman ] || tidy &
     "$@" &
     engine=$!
     trap "kill -TERM $engine" TERM INT

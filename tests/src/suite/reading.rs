@@ -19,9 +19,11 @@ pub(super) fn until<A: Adapter>(
     mut holds: impl FnMut() -> Result<bool, Failure>,
 ) -> Verdict {
     let limit = bench.adapter.now() + LIMIT;
+    let mut pause = Duration::from_millis(50);
     while !holds()? {
         check(bench.adapter.now() < limit, || format!("not within {LIMIT:?}: {what}"))?;
-        bench.adapter.pause(Duration::from_millis(50));
+        bench.adapter.pause(pause);
+        pause = (pause * 3 / 2).min(Duration::from_millis(500));
     }
     Ok(())
 }
