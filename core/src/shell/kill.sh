@@ -31,6 +31,15 @@ __pd_stat 1 && __pd_others="$__pd_others$__pd_session $__pd_group "
 __pd_stat $$ && __pd_others="$__pd_others$__pd_session $__pd_group "
 __pd_shell=$7
 __pd_forks=
+# If its shell waits and nothing is found, what it waits for has wiped its environment: so has, from then on, whatever child of
+# the shell has no id and is no fork of the shell itself.
+__pd_keys= __pd_lone= __pd_hope=
+__pd_is_lone() {
+    [ -n "$__pd_lone" ] && [ -z "$__pd_id" ] && [ "$__pd_parent" = "$__pd_shell" ] || return 1
+    case $__pd_comm in
+        sh[:.-]*) return 1 ;;
+    esac
+}
 # What a turn has not done yet is not to be done: its shell is told so, before each look until it is behind the turn. One
 # that has not begun, that is between two steps of its own, or that has caught it in a command of a command, goes on. Sets
 # __pd_going if what comes next may still be the turn's.
@@ -45,6 +54,7 @@ __pd_tell() {
     case $__pd_comm in
         "$__pd_called")
             __pd_going=1
+            [ -n "$__pd_keys$__pd_lone" ] || [ "$__pd_time" -lt "$__pd_hope" ] || { __pd_lone=1 __pd_not=' '; }
             kill -s URG "$__pd_shell" ;;
         "sh.${__pd_called#sh:}") ;;
         sh[:.-]*) __pd_going=1 ;;
@@ -166,6 +176,8 @@ __pd_look() {
             :
         elif [ -z "$__pd_id" ] && [ -n "$__pd_named" -o "$__pd_parent" = "$__pd_forks" ]; then
             __pd_take
+        elif __pd_is_lone; then
+            __pd_take
         elif [ -n "$__pd_blank" ]; then
             # Whose it is shows in a moment.
             __pd_going=1
@@ -237,6 +249,7 @@ __pd_settle() {
 __pd_clock
 __pd_end=$((__pd_time + 500))
 __pd_patient=$((__pd_time + $3))
+__pd_hope=$((__pd_time + 100))
 while __pd_tell; __pd_look; [ -z "$__pd_keys" ] && [ "$__pd_time" -lt "$__pd_patient" ]; do
     [ -z "$__pd_shell" ] || [ -n "$__pd_going" ] || break
     __pd_clock

@@ -55,6 +55,13 @@ pub(super) fn row_11_a_timeout<A: Adapter>(bench: &Bench<A>) -> Verdict {
         times_out(at, "g; echo no", "")?;
         times_out(at, "x=$(while :; do :; done); echo $x", "")?;
         times_out(at, &format!("sleep {n} & wait; echo no"), "")?;
+        // What it waits for has wiped its environment.
+        times_out(at, &format!("env -i sleep {n}; echo no"), "")?;
+        times_out(
+            at,
+            &format!("sleep {n} | env -i sh -c 'sleep {n} & sleep {n}'; echo no"),
+            "",
+        )?;
         let beat = format!("( (while :; do : >/tmp/beat{n}; done) & ); while :; do :; done");
         times_out(at, &beat, "")?;
         at.gives(&format!("rm /tmp/beat{n}; sleep 0.05; test -e /tmp/beat{n}"), 1, "", "")?;
@@ -97,6 +104,7 @@ pub(super) fn row_12_an_interrupt<A: Adapter>(bench: &Bench<A>) -> Verdict {
         interrupted(&format!("sleep {n}"), 130, "")?;
         interrupted(&format!("sleep {n}; echo no"), 130, "")?;
         interrupted(&format!("while :; do sleep {n}; done; echo no"), 130, "")?;
+        interrupted(&format!("env -i sleep {n}; echo no"), 130, "")?;
         interrupted("while :; do :; done; echo no", 130, "")?;
         interrupted(
             "sh -c 'trap \"echo int; exit 5\" INT; while :; do sleep 0.02; done'; echo no",

@@ -21,7 +21,14 @@ type Attend = Box<dyn Fn(KillTurn) + Send + Sync>;
 /// 32 hex digits that the container cannot guess.
 type Random = Box<dyn Fn() -> String + Send + Sync>;
 
-/// What becomes of a session whose shell does not come back from a command that was told to end.
+/// What becomes of a session whose shell does not come back from a command that was told to end: by its time limit, by a
+/// dropped future, or by [`interrupt`](crate::Session::interrupt).
+///
+/// It is given up some ten seconds after that: the command's processes have up to five seconds to be gone, and the shell five
+/// more to say that it is behind the command. All rows of what breaks shells come back in a fraction of a second; what does
+/// not is a shell that the command itself had ignore `SIGURG` (`trap '' URG`), or that is busy inside of one builtin, as
+/// bash's `read` from a device without an end. With `set -e` in it, bash ends by itself when what it waits for is killed:
+/// that is an exit, whatever is chosen here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnStuck {
