@@ -15,6 +15,7 @@ mod killing;
 mod processes;
 mod reading;
 mod session_ends;
+mod session_options;
 mod sessions;
 mod sessions_turns;
 mod shells;
@@ -244,6 +245,9 @@ cases! {
         session_ends::a_closed_session_leaves_its_container,
         session_ends::a_shutdown_closes_sessions_first,
         session_ends::several_sessions_of_one_container,
+        session_options::a_session_has_its_options,
+        session_options::callbacks_of_a_session,
+        session_options::a_shell_that_is_not_there,
         small::small_commands_are_streamed,
         small::small_commands_in_the_background,
         small::a_sleeping_process_is_killed,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use pocket_dock_core::{CloseReason, SessionOptions, ShellState, Signal, Turn};
+use pocket_dock_core::{CloseReason, ContainerError, ContainerSpec, Error, SessionOptions, ShellState, Signal, Turn};
 
 use super::shells::{At, each, each_with, seconds};
 use super::{Adapter, Bench, Verdict, check, same};
+use crate::lab;
 
 /// What a command is given that does not end.
 const LIMIT: Duration = Duration::from_millis(250);
@@ -303,6 +304,70 @@ pub(super) fn row_18_the_shell_or_its_container_is_killed<A: Adapter>(bench: &Be
         );
         check(gone, || format!("{what}: {reason:?}"))?;
     }
+    bench.wait(sandbox.shutdown())?;
+    a_container_that_stops(bench)?;
+    the_shell_takes_too_much(bench)
+}
+
+/// The container is stopped by somebody else, and does not vanish.
+fn a_container_that_stops<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let sandbox = bench.sandbox()?;
+    let session = bench.wait(sandbox.session(SessionOptions::new()))?;
+    let mut stream = bench.wait(session.stream("echo on; sleep 4401"))?;
+    super::reading::read_until(bench, &mut stream, "on\n")?;
+    let began = bench.adapter.now();
+    let (status, answer) = bench
+        .peer
+        .request("POST", &format!("/v1.40/containers/{}/kill", sandbox.id()), b"")?;
+    check(status < 300, || {
+        format!("kill: {status} {}", String::from_utf8_lossy(&answer))
+    })?;
+    let running = bench.wait(stream.result()).map(|_| ());
+    let next = bench.wait(session.send_and_wait("true")).map(|_| ());
+    for ended in [running, next] {
+        check(is_stopped(&ended), || format!("stopped: {ended:?}"))?;
+    }
+    let took = bench.adapter.now() - began;
+    check(took < Duration::from_secs(10), || format!("it took {took:?}"))?;
+    Ok(bench.wait(sandbox.shutdown())?)
+}
+
+fn is_stopped(ended: &Result<(), Error>) -> bool {
+    let Err(Error::SessionClosed { reason }) = ended else {
+        return false;
+    };
+    match reason {
+        // Its shell was killed with all that was in the container, and its end was seen first.
+        CloseReason::Exited(137) => true,
+        CloseReason::Failed(error) => matches!(
+            **error,
+            Error::Container(ContainerError::NotRunning { .. } | ContainerError::Gone { .. })
+        ),
+        _ => false,
+    }
+}
+
+/// The kernel kills the shell when its container has no memory left.
+fn the_shell_takes_too_much<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let spec = ContainerSpec::new(lab::images::BUSYBOX).memory(64 << 20);
+    let sandbox = bench.wait(bench.engine.create(spec))?;
+    let session = bench.wait(sandbox.session(SessionOptions::new()))?;
+    let text = "echo on; x=0123456789abcdef; while :; do x=$x$x; done";
+    let ended = bench.wait(session.send_and_wait(text))?;
+    let got = (ended.exit_code, ended.shell, ended.stdout_text().into_owned());
+    same("out of memory", got, (137, ShellState::Exited, "on\n".to_owned()))?;
+    let next = bench.wait(session.send_and_wait("true")).map(|_| ());
+    check(
+        matches!(
+            &next,
+            Err(Error::SessionClosed {
+                reason: CloseReason::Exited(137)
+            })
+        ),
+        || format!("out of memory: {next:?}"),
+    )?;
+    let well = bench.wait(sandbox.run("echo well"))?;
+    same("its container", well.stdout_text().as_ref(), "well\n")?;
     Ok(bench.wait(sandbox.shutdown())?)
 }
 
