@@ -24,11 +24,11 @@ pub(crate) fn load() -> Request {
 }
 
 /// The body is a tar of a root file system.
+/// Podman 4 does not look at a `tag` beside the `repo`; all engines take both in one.
 pub(crate) fn import(repository: &str, tag: &str, changes: &[String]) -> Request {
     let mut path = Path::new("/images/create")
         .query("fromSrc", "-")
-        .query("repo", repository)
-        .query("tag", tag);
+        .query("repo", &format!("{repository}:{tag}"));
     for change in changes {
         path = path.query("changes", change);
     }

@@ -10,9 +10,9 @@ use super::{Adapter, Bench, Call, Verdict, check, same};
 use crate::lab::images;
 
 /// More polls than any of these calls needs.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 /// How long the background may take, on a machine with much to do.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 fn cleaned_up() -> Verdict {
     check(wait_for_cleanup(LIMIT), || {

@@ -61,9 +61,10 @@ pub(super) fn signals_are_obeyed_or_survived<A: Adapter>(bench: &Bench<A>) -> Ve
         let other = spawn(bench, &sandbox, "sleep 5001 & touch /tmp/up; sleep 5001")?;
         let obeys = spawn(bench, &sandbox, "sleep 5002 & sleep 5002 & touch /tmp/up; sleep 5002")?;
         let report = kill(bench, &sandbox, obeys.id(), Signal::Term)?;
-        // On a machine with much to do, the supervisor may see its children's end a little later.
+        // What has not ended a moment later, on a machine with much to do, is truly said to be there still.
+        let of_those = report.survivors.iter().all(|pid| report.signalled.contains(pid));
         check(
-            report.unknown.is_none() && report.survivors.len() <= 1 && report.signalled.len() >= 4,
+            report.unknown.is_none() && of_those && report.signalled.len() >= 4,
             || format!("obeyed on {image}: {report:?}"),
         )?;
         check(

@@ -6,11 +6,13 @@ mod clients;
 mod commands;
 mod containers;
 mod dropped;
+mod dropped_calls;
 mod endings;
 mod executors;
 mod faults;
 mod files;
 mod hostile_files;
+mod images;
 mod killing;
 mod processes;
 mod reading;
@@ -156,6 +158,9 @@ cases! {
         endings::processes_do_not_wait_for_the_grace,
         dropped::a_dropped_spawn_leaves_no_process,
         dropped::a_dropped_file_writer_leaves_nothing,
+        dropped_calls::a_dropped_stop_or_start_leaves_it_whole,
+        dropped_calls::a_dropped_call_about_processes_or_files,
+        images::images_are_built_imported_and_loaded,
         clients::a_sleeping_reader_keeps_memory_flat,
         callbacks::callbacks_are_told_all,
         callbacks::callbacks_come_at_any_time,
