@@ -76,7 +76,11 @@ pub fn describe(root: &Path) -> io::Result<BTreeMap<PathBuf, Told>> {
     let mut todo = vec![PathBuf::new()];
     while let Some(path) = todo.pop() {
         // Without a slash behind the root, which would lead through a link in its place.
-        let real = if path.as_os_str().is_empty() { root.to_owned() } else { root.join(&path) };
+        let real = if path.as_os_str().is_empty() {
+            root.to_owned()
+        } else {
+            root.join(&path)
+        };
         let stat = fs::symlink_metadata(&real)?;
         let mut told = Told {
             mode: stat.mode(),

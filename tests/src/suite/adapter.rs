@@ -13,10 +13,7 @@ pub type Call<A, O> = <<A as Adapter>::Runtime as Runtime>::Returns<O>;
 pub type Item = Result<StreamChunk, Error>;
 
 /// How two calls ended.
-pub type Both<O, P> = (
-    Result<<O as Op>::Output, Error>,
-    Result<<P as Op>::Output, Error>,
-);
+pub type Both<O, P> = (Result<<O as Op>::Output, Error>, Result<<P as Op>::Output, Error>);
 
 /// A runtime, and a way to wait for its calls on a thread that may block.
 pub trait Adapter: Clone + Debug + Send + Sync + 'static {

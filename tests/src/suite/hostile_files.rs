@@ -101,7 +101,9 @@ fn attack<A: Adapter>(bench: &Bench<A>, sandbox: &Container<A::Runtime>, hostile
     };
     check(pulled.is_err() == refused, || format!("{told}: {pulled:?}"))?;
     if let Err(error) = &pulled {
-        check(is_named(error, hostile, &archive, &dest), || format!("{told}: {error:?}"))?;
+        check(is_named(error, hostile, &archive, &dest), || {
+            format!("{told}: {error:?}")
+        })?;
         let is_there = dest.symlink_metadata().is_ok();
         check(way != Way::Atomic || !is_there, || {
             format!("{told}: a part of it is there")
@@ -126,7 +128,8 @@ fn is_named(error: &Error, hostile: &Hostile, archive: &[u8], dest: &Path) -> bo
     };
     let named = match error.cause() {
         LocalError::Refused {
-            why: Refusal::EmptyName, ..
+            why: Refusal::EmptyName,
+            ..
         } => true,
         LocalError::Refused { entry, .. } | LocalError::OverLimit { entry, .. } => is_in(entry),
         LocalError::Archive(ArchiveError::Malformed { entry, .. } | ArchiveError::Truncated { entry }) => is_in(entry),
@@ -182,7 +185,8 @@ impl Ground {
 /// Checks that an entry of this name was refused for this reason.
 fn is_refused(pulled: &Result<Progress, Error>, name: &str, reason: &Refusal) -> Verdict {
     let holds = matches!(pulled, Err(Error::Local(error))
-        if matches!(error.cause(), LocalError::Refused { entry, why } if entry == name && why == reason));
+        if matches!(error.cause(), LocalError::Refused { entry, why }
+            if entry.strip_prefix("./").unwrap_or(entry) == name && why == reason));
     check(holds, || format!("{name}: {pulled:?}"))
 }
 
@@ -241,7 +245,9 @@ fn what_is_special_is_refused<A: Adapter>(bench: &Bench<A>, sandbox: &Container<
     );
     let without = said(bench, sandbox, &line)?;
     let is_docker = bench.peer.socket().to_string_lossy().contains("docker");
-    check(without.is_empty() || (without == "no device" && !is_docker), || without.clone())?;
+    check(without.is_empty() || (without == "no device" && !is_docker), || {
+        without.clone()
+    })?;
     for (kind, why) in [("fifo", Refusal::Fifo), ("device", Refusal::Device)] {
         if kind == "device" && !without.is_empty() {
             continue;
