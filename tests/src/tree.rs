@@ -41,9 +41,14 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        open_up(&self.0);
-        drop(fs::remove_dir_all(&self.0));
+        remove(&self.0);
     }
+}
+
+/// Removes a tree, if there is one, whatever the permissions of what is in it.
+pub fn remove(path: &Path) {
+    open_up(path);
+    drop(fs::remove_dir_all(path));
 }
 
 /// Lets us into every directory.
