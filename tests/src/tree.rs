@@ -41,9 +41,14 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        open_up(&self.0);
-        drop(fs::remove_dir_all(&self.0));
+        remove(&self.0);
     }
+}
+
+/// Removes a tree, if there is one, whatever the permissions of what is in it.
+pub fn remove(path: &Path) {
+    open_up(path);
+    drop(fs::remove_dir_all(path));
 }
 
 /// Lets us into every directory.
@@ -67,35 +72,39 @@ pub struct Told {
     content: Vec<u8>,
 }
 
-/// Every file below a directory, by its path; not the directory itself.
+/// A directory, whose path is empty, and every file below it, by their paths.
 ///
 /// # Errors
 /// Those of the system.
 pub fn describe(root: &Path) -> io::Result<BTreeMap<PathBuf, Told>> {
     let mut all = BTreeMap::new();
     let mut todo = vec![PathBuf::new()];
-    while let Some(dir) = todo.pop() {
-        for entry in fs::read_dir(root.join(&dir))? {
-            let path = dir.join(entry?.file_name());
-            let real = root.join(&path);
-            let stat = fs::symlink_metadata(&real)?;
-            let mut told = Told {
-                mode: stat.mode(),
-                seconds: stat.mtime(),
-                nanoseconds: stat.mtime_nsec(),
-                size: 0,
-                content: Vec::new(),
-            };
-            if stat.is_dir() {
-                todo.push(path.clone());
-            } else if stat.is_symlink() {
-                told.content = fs::read_link(&real)?.as_os_str().as_bytes().to_vec();
-            } else if stat.is_file() {
-                told.size = stat.len();
-                told.content = hash(&real)?.to_be_bytes().to_vec();
+    while let Some(path) = todo.pop() {
+        // Without a slash behind the root, which would lead through a link in its place.
+        let real = if path.as_os_str().is_empty() {
+            root.to_owned()
+        } else {
+            root.join(&path)
+        };
+        let stat = fs::symlink_metadata(&real)?;
+        let mut told = Told {
+            mode: stat.mode(),
+            seconds: stat.mtime(),
+            nanoseconds: stat.mtime_nsec(),
+            size: 0,
+            content: Vec::new(),
+        };
+        if stat.is_dir() {
+            for entry in fs::read_dir(&real)? {
+                todo.push(path.join(entry?.file_name()));
             }
-            all.insert(path, told);
+        } else if stat.is_symlink() {
+            told.content = fs::read_link(&real)?.as_os_str().as_bytes().to_vec();
+        } else if stat.is_file() {
+            told.size = stat.len();
+            told.content = hash(&real)?.to_be_bytes().to_vec();
         }
+        all.insert(path, told);
     }
     Ok(all)
 }
@@ -115,7 +124,7 @@ pub fn hash(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// The first difference between two trees, if there is any. `exact`: fractions of seconds count, and times of links.
+/// The first difference between two trees or their own directories, if there is any. `exact`: fractions of seconds count, and times of links.
 ///
 /// # Errors
 /// Those of the system.
@@ -157,8 +166,12 @@ pub fn touch(path: &Path, seconds: i64, nanoseconds: i64) -> io::Result<()> {
     Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// Makes a tree with so many files, and everything that files can be: modes, links, empty ones, hidden ones, names of 255
-/// bytes with odd bytes in them, deep directories, and times, with `fractions` of seconds or without.
+/// Names in a tree that [`make`] made that are of one file.
+pub const HARD_LINKS: [&str; 3] = ["a block", "d11/another name", "z/one more name"];
+
+/// Makes a tree with so many files, and everything that files can be: modes, links, files with several names, empty ones,
+/// hidden ones, names of 255 bytes with odd bytes in them, deep directories, and times, with `fractions` of seconds or
+/// without. Its own directory has a mode and a time that no other has.
 ///
 /// # Errors
 /// Those of the system.
@@ -211,6 +224,14 @@ pub fn make(root: &Path, files: usize, fractions: bool) -> io::Result<()> {
     ] {
         symlink(to, root.join(link))?;
     }
+    let [first, others @ ..] = HARD_LINKS;
+    for other in others {
+        let other = root.join(other);
+        if let Some(above) = other.parent() {
+            fs::create_dir_all(above)?;
+        }
+        fs::hard_link(root.join(first), other)?;
+    }
     let mut all: Vec<PathBuf> = describe(root)?.into_keys().collect();
     // What is below comes first: to change something there changes the time of the directory above.
     all.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
@@ -224,6 +245,7 @@ pub fn make(root: &Path, files: usize, fractions: bool) -> io::Result<()> {
         touch(&root.join(path), 1_000_000_000 + number * 86_400, nanoseconds)?;
     }
     fs::set_permissions(root.join("empty directory"), fs::Permissions::from_mode(0o1750))?;
+    fs::set_permissions(root, fs::Permissions::from_mode(0o1711))?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Every row of `cargo lab bench`, once, on the first Docker and the first Podman of the lab that are up, or on none if it
 //! needs none: that it works and leaves nothing, not how long it takes.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -54,7 +54,22 @@ fn once(row: &Row, site: &Site) -> Result<(), Failure> {
             Err("its failure was not told".into())
         };
     }
-    counted(row, &measured?)
+    let measured = measured?;
+    if measured.left_out.is_some() && has_client(site) {
+        return Err(format!("left out although there is a client: {:?}", measured.left_out).into());
+    }
+    counted(row, &measured)
+}
+
+/// Whether there is a program `docker` that lists this engine's containers: what rows measure beside ours is then there.
+fn has_client(site: &Site) -> bool {
+    let socket = format!("unix://{}", site.lab().socket.display());
+    let listed = Command::new("docker")
+        .args(["--host", &socket, "ps", "--quiet"])
+        .env_remove("DOCKER_CONTEXT")
+        .stdin(Stdio::null())
+        .output();
+    listed.is_ok_and(|output| output.status.success())
 }
 
 fn counted(row: &Row, measured: &Measured) -> Result<(), Failure> {

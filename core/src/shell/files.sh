@@ -183,7 +183,7 @@ case $1 in
         cd -P "$pd_p" || exit 1
         pd_bytes "$3"
         set --
-        case $(tar --version 2>/dev/null) in *GNU*) set -- --format=posix --sparse ;; esac
+        case $(tar --version 2>/dev/null) in *GNU*) set -- --format=posix --sparse --no-unquote ;; esac
         exec tar "$@" -cf - "./$pd_w" ;;
     untar)
         cd -P "$pd_p" || exit 1

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Error, ExecStream, Host as _, Op};
+use smol::channel::Receiver;
 
 pub use host::ToldHost;
 pub use model::{Event, Exchange, Input, Question, Recording, What};
@@ -30,7 +31,7 @@ pub use session::record_all;
 
 use crate::lab::{Peer, RunningEngine};
 use crate::scripted::{Scripted, Split};
-use crate::suite::{Adapter, Bench, Case, Failure, Item, Verdict};
+use crate::suite::{Adapter, Bench, Both, Case, Failure, Item, Verdict, on_two_threads};
 use live::{Listening, Live, Log};
 use play::Playing;
 use shelf::Shelf;
@@ -75,6 +76,16 @@ impl Adapter for Recorded {
 
     fn wait_for_time<O: Op>(&self, call: Result<O::Output, Error>, _: Duration) -> Option<Result<O::Output, Error>> {
         Some(call)
+    }
+
+    fn side_by_side<O: Op, P: Op>(
+        &self,
+        one: impl FnOnce() -> Result<O::Output, Error> + Send,
+        held: Receiver<()>,
+        other: impl FnOnce() -> Result<P::Output, Error> + Send,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Both<O, P> {
+        on_two_threads::<O, P>(one, &held, other, then)
     }
 
     fn items(&self, mut stream: ExecStream<Scripted>) -> (ExecStream<Scripted>, Vec<Item>) {

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use pocket_dock_core::{Error, ExecStream, Op};
+use smol::channel::Receiver;
 
-use super::adapter::{Adapter, Call, Item};
+use super::adapter::{Adapter, Both, Call, Item};
 use crate::scripted::locked;
 
 /// A runtime whose calls are futures.
@@ -120,6 +121,25 @@ macro_rules! executor {
                     until,
                     waker: None,
                 })
+            }
+
+            fn side_by_side<O: Op, P: Op>(
+                &self,
+                one: impl FnOnce() -> Call<Self, O> + Send,
+                held: Receiver<()>,
+                other: impl FnOnce() -> Call<Self, P> + Send,
+                then: impl FnOnce() + Send + 'static,
+            ) -> Both<O, P> {
+                // Neither is begun before it is polled.
+                let (one, other) = (one(), other());
+                let other = async move {
+                    // Whether it is held or has ended: the other one's turn has come.
+                    let _ = held.recv().await;
+                    let outcome = other.await;
+                    then();
+                    outcome
+                };
+                self.run(smol::future::zip(one, other))
             }
 
             fn items(&self, stream: ExecStream<$type>) -> (ExecStream<$type>, Vec<Item>) {

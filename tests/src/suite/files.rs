@@ -97,7 +97,7 @@ pub(super) fn a_file_is_written_and_read<A: Adapter>(bench: &Bench<A>) -> Verdic
 }
 
 /// Names that have hurt somebody.
-const NAMES: [&[u8]; 11] = [
+pub(super) const NAMES: [&[u8]; 11] = [
     b"with space",
     b" leading and trailing ",
     b"-rf",
@@ -111,7 +111,7 @@ const NAMES: [&[u8]; 11] = [
     b"...",
 ];
 
-fn in_dir(dir: &str, name: &[u8]) -> PathBuf {
+pub(super) fn in_dir(dir: &str, name: &[u8]) -> PathBuf {
     Path::new(dir).join(OsStr::from_bytes(name))
 }
 

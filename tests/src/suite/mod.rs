@@ -29,6 +29,8 @@ mod streams;
 mod tap;
 mod terminals;
 mod transfers;
+mod transfers_beside;
+mod transfers_names;
 mod truths;
 mod walks;
 
@@ -40,7 +42,8 @@ use pocket_dock_core::{Container, ContainerSpec, Engine, Error, Op, Options, Run
 use crate::lab::{self, Peer};
 use crate::recorded;
 
-pub use adapter::{Adapter, Blocking, Call, Item};
+pub(crate) use adapter::on_two_threads;
+pub use adapter::{Adapter, Blocking, Both, Call, Item};
 pub use executors::{AsyncStd, BlockOn, Executor, Smol, Tokio, TokioThreads};
 
 /// Why a case failed.
@@ -271,6 +274,11 @@ cases! {
         transfers::what_is_sent_belongs_to_the_user,
         transfers::transfers_have_their_errors,
         transfers::dropped_transfers_leave_nothing,
+        transfers_names::names_of_any_kind_go_in_and_out,
+        transfers_beside::what_changes_while_it_is_sent_is_told,
+        transfers_beside::progress_is_told_with_its_total,
+        transfers_beside::file_work_holds_up_no_other_call,
+        hostile_files::a_tree_that_is_hostile_writes_nothing_elsewhere,
     ],
     // They kill or weigh processes of their own, which no recording has.
     once: [

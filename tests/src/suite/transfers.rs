@@ -23,6 +23,17 @@ fn is_equal(one: &Path, other: &Path, exact: bool) -> Verdict {
     }
 }
 
+/// Checks that what had several names has them still.
+fn has_one_file(root: &Path) -> Verdict {
+    let inode = |name: &str| Ok::<_, Failure>(fs::metadata(root.join(name))?.ino());
+    let [first, others @ ..] = tree::HARD_LINKS;
+    let first = inode(first)?;
+    for other in others {
+        same(other, inode(other)?, first)?;
+    }
+    Ok(())
+}
+
 fn fails_here<T: std::fmt::Debug>(outcome: Result<T, Error>, holds: impl FnOnce(&LocalError) -> bool) -> Verdict {
     let fits = matches!(&outcome, Err(Error::Local(error)) if holds(error.cause()));
     check(fits, || format!("{outcome:?}"))
@@ -47,16 +58,36 @@ pub(super) fn a_tree_goes_in_and_out<A: Adapter>(bench: &Bench<A>) -> Verdict {
         said(bench, &sandbox, "stat -c %a '/work/tree/empty directory'")?,
         "1750".to_owned(),
     )?;
+    let [first, others @ ..] = tree::HARD_LINKS;
+    let line = format!(
+        "cd /work/tree; stat -c %i '{first}' '{}' | uniq | wc -l",
+        others.join("' '")
+    );
+    same("one file with its names", said(bench, &sandbox, &line)?, "1".to_owned())?;
     let got = bench.wait(sandbox.pull("/work/tree", &back))?;
     same("as much", (got.files, got.bytes), (sent.files, sent.bytes))?;
     is_equal(&tree, &back.join("tree"), true)?;
-    // Once more over what is there, and by way of a slash.
+    has_one_file(&back.join("tree"))?;
+    // Once more over what is there, and by way of a slash: its own directory keeps its mode, and the time is that of the
+    // last change in it.
     bench.wait(sandbox.push(format!("{}/", tree.display()), "/work/tree"))?;
+    same(
+        "kept",
+        said(bench, &sandbox, "stat -c %a /work/tree")?,
+        "1711".to_owned(),
+    )?;
+    let time = fs::metadata(&tree)?.mtime();
+    same(
+        "touched",
+        said(bench, &sandbox, &format!("touch -d @{time} /work/tree"))?,
+        String::new(),
+    )?;
     let atomic = scratch.path("atomic");
     let mut whole = Unpacking::default();
     whole.atomic = true;
     bench.wait(sandbox.pull_with("/work/tree/", &atomic, whole))?;
     is_equal(&tree, &atomic, true)?;
+    has_one_file(&atomic)?;
     Ok(bench.wait(sandbox.shutdown())?)
 }
 
@@ -150,11 +181,19 @@ pub(super) fn what_is_mounted_is_seen<A: Adapter>(bench: &Bench<A>) -> Verdict {
     )?;
     bench.wait(sandbox.pull("/dev/shm/tree", &back))?;
     is_equal(&tree, &back.join("tree"), true)?;
+    has_one_file(&back.join("tree"))?;
     // The same with another tar.
     let plain = bench.sandbox()?;
     bench.wait(plain.push(&tree, "/dev/shm"))?;
+    // Busybox makes hard links, and links that lead out of their directory, last of all, which changes the time of that.
+    for name in ["", "d11", "z"] {
+        let time = fs::metadata(tree.join(name))?.mtime();
+        let line = format!("touch -d @{time} /dev/shm/tree/{name}");
+        same("touched", said(bench, &plain, &line)?, String::new())?;
+    }
     bench.wait(plain.pull("/dev/shm/tree", scratch.path("plain")))?;
     is_equal(&tree, &scratch.path("plain").join("tree"), false)?;
+    has_one_file(&scratch.path("plain").join("tree"))?;
     bench.wait(plain.pull("/dev/shm/tree/.hidden", scratch.path("one")))?;
     same("one", fs::read(scratch.path("one"))?, fs::read(tree.join(".hidden"))?)?;
     // The engine puts files of its own over some in /etc.

@@ -40,7 +40,7 @@ const fn writer(name: &'static str, command: &'static [&'static str], level: Lev
     }
 }
 
-pub(super) const WRITERS: [Writer; 19] = [
+pub(super) const WRITERS: [Writer; 22] = [
     writer("gnu-v7", &["tar", "--format=v7", "-cf-", "."], Level::V7, SECOND),
     writer(
         "gnu-oldgnu",
@@ -116,6 +116,25 @@ pub(super) const WRITERS: [Writer; 19] = [
         "bsdtar-v7",
         &["bsdtar", "--format=v7tar", "-cf-", "."],
         Level::V7,
+        SECOND,
+    ),
+    writer(
+        "bsdtar-gnu",
+        &["bsdtar", "--format=gnutar", "-cf-", "."],
+        Level::All,
+        SECOND,
+    ),
+    // Pax records only where a header of POSIX's own does not do.
+    writer(
+        "bsdtar-restricted-pax",
+        &["bsdtar", "--format=paxr", "-cf-", "."],
+        Level::All,
+        SECOND,
+    ),
+    writer(
+        "python-ustar",
+        &["python3", "-c", PYTHON_WRITES, "USTAR"],
+        Level::Ustar,
         SECOND,
     ),
     writer(

@@ -22,7 +22,7 @@ use super::call::{About, keep_end, needs_shell};
 use super::errand::{Errand, PIPE_BYTES, means_content, own_name};
 use super::local::{Job, Report, Sender, report};
 use super::scout::Scouted;
-use crate::engine_api::archive;
+use crate::engine_api::{EngineKind, archive};
 use crate::error::Error;
 use crate::files::{self, LocalKind, PipeReader, PipeWriter, Progress, Unpacking, pipe};
 use crate::http::Sink;
@@ -105,6 +105,11 @@ fn destination(from: &Path, to: &Path, scouted: &Scouted, top: Bytes, to_dir: bo
     files::Target { dir, top, name }
 }
 
+/// Whether the engine would take this path for something else than the name it is: Podman looks for what matches it.
+fn is_a_pattern(engine: EngineKind, path: &[u8]) -> bool {
+    engine == EngineKind::Podman && path.iter().any(|byte| br"*?[\".contains(byte))
+}
+
 impl Pull {
     pub(crate) fn new(errand: Errand, to: PathBuf, unpacking: Unpacking, unpack: Unpack) -> Self {
         Self {
@@ -125,7 +130,8 @@ impl Pull {
             path.get(..cut).unwrap_or_default(),
             path.get(cut + 1..).unwrap_or_default(),
         );
-        let via = if top.is_empty() || scouted.mounts.is_plain(&path) {
+        let seen = scouted.mounts.is_plain(&path) && !is_a_pattern(errand.target.kind(), &path);
+        let via = if top.is_empty() || seen {
             let request = archive::get(&errand.place.id, &path)?;
             Via::Download(Box::new(Call::new("fetch files", &errand.target, &request).patient()))
         } else {
