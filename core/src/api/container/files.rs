@@ -366,8 +366,9 @@ impl<R: Runtime> Container<R> {
     /// this program. Engines round times to whole seconds. The user must be allowed to read what is named; what is below, the
     /// engine reads, which may everything. Destinations are as with [`push`](Self::push); a link at `from` is followed.
     ///
-    /// Where something is mounted, a `tar` in the container reads as the user, and so it does with Podman if there is one of
-    /// `*?[\` in the path, which Podman takes for a pattern. While the engine reads, other calls of this container may wait.
+    /// Where something is mounted, a `tar` in the container reads as the user. So it does with Podman if there is one of
+    /// `*?[\` in the path, which Podman takes for a pattern, and with Docker if the path is not UTF-8, which Docker 20 does
+    /// not find. While the engine reads, other calls of this container may wait.
     ///
     /// The container is not trusted: whatever it sends, nothing is written outside the destination, and nothing through a
     /// link. What would be is refused, by an error that names the entry.

@@ -105,9 +105,13 @@ fn destination(from: &Path, to: &Path, scouted: &Scouted, top: Bytes, to_dir: bo
     files::Target { dir, top, name }
 }
 
-/// Whether the engine would take this path for something else than the name it is: Podman looks for what matches it.
-fn is_a_pattern(engine: EngineKind, path: &[u8]) -> bool {
-    engine == EngineKind::Podman && path.iter().any(|byte| br"*?[\".contains(byte))
+/// Whether the engine would take this path for something else than the name it is: Podman looks for what matches it, and
+/// Docker 20 hands it on as JSON, where there is only UTF-8.
+fn is_mistaken(engine: EngineKind, path: &[u8]) -> bool {
+    match engine {
+        EngineKind::Podman => path.iter().any(|byte| br"*?[\".contains(byte)),
+        _ => std::str::from_utf8(path).is_err(),
+    }
 }
 
 impl Pull {
@@ -130,7 +134,7 @@ impl Pull {
             path.get(..cut).unwrap_or_default(),
             path.get(cut + 1..).unwrap_or_default(),
         );
-        let seen = scouted.mounts.is_plain(&path) && !is_a_pattern(errand.target.kind(), &path);
+        let seen = scouted.mounts.is_plain(&path) && !is_mistaken(errand.target.kind(), &path);
         let via = if top.is_empty() || seen {
             let request = archive::get(&errand.place.id, &path)?;
             Via::Download(Box::new(Call::new("fetch files", &errand.target, &request).patient()))
