@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, SocketError};
 use crate::link::Link;
-use crate::op::{Need, Op, Step};
+use crate::op::{Kept, Need, Op, Step};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -83,11 +83,8 @@ pub trait Reactor: Send + Unpin + 'static {
     /// What the system said.
     fn finish_sending(&self, socket: &mut Self::Socket) -> Result<(), ErrorKind>;
 
-    /// What is kept of a connection that [outlives its call](Need::Keep), and closes it when dropped: at best without
-    /// the runtime, which may end before it.
-    fn keep(&self, socket: Self::Socket) -> Box<dyn std::any::Any + Send> {
-        Box::new(socket)
-    }
+    /// What is kept of a connection that [outlives its call](Need::Keep). `None` if it cannot be kept; then it is closed.
+    fn keep(&self, socket: Self::Socket) -> Option<Box<dyn Kept>>;
 
     /// A timer for this moment, not polled yet.
     ///
@@ -218,8 +215,9 @@ impl<O: Op, R: Reactor> Active<O, R> {
                     std::mem::swap(&mut self.socket, &mut self.aside);
                 }
                 Step::Need(Need::Keep(slot)) => {
-                    if let Some(socket) = self.socket.take() {
-                        slot.put_boxed(reactor.keep(socket));
+                    match self.socket.take().and_then(|socket| reactor.keep(socket)) {
+                        Some(kept) => slot.put(kept),
+                        None => slot.clear(),
                     }
                     self.link.hang_up();
                 }

@@ -11,7 +11,7 @@
 //! | [`Step::Done`], or an error | Drops the operation and its connections. It is never polled again. |
 //! | [`Need::Dial`] | Closes the connection, opens one, tells [`Link::dialled`] or [`Link::dial_failed`]. |
 //! | [`Need::Swap`] | [`Link::swap`], and exchanges the connection and the one set aside. |
-//! | [`Need::Keep`] | Puts the connection into the slot, then [`Link::hang_up`]. |
+//! | [`Need::Keep`] | Puts the connection into the slot, as a [`Kept`](crate::Kept), then [`Link::hang_up`]. |
 //! | [`Need::Wait`] | Sends what is [`outgoing`](crate::Link::outgoing); reads if told to; waits only if neither moved a byte. |
 //!
 //! The rules that are easily broken:
@@ -57,7 +57,7 @@
 //! use std::task::Waker;
 //! use std::time::{Duration, Instant};
 //!
-//! use pocket_dock_core::{ContainerSpec, Engine, Error, Host, Link, Need, Op, Runtime, Step};
+//! use pocket_dock_core::{ContainerSpec, Engine, Error, Host, Kept, Link, Need, Op, Runtime, Step};
 //!
 //! /// Calls give operations. The host is the standard library's, that of `pocket_dock_blocking::StdHost` for example.
 //! #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@
 //!                 std::mem::swap(&mut socket, &mut aside);
 //!             }
 //!             Step::Need(Need::Keep(slot)) => {
-//!                 socket.take().map(|socket| slot.put(socket));
+//!                 socket.take().map(|socket| slot.put(Box::new(Held(socket))));
 //!                 link.hang_up();
 //!             }
 //!             Step::Need(Need::Wait { read, .. }) => {
@@ -132,6 +132,15 @@
 //!                 }
 //!             }
 //!         }
+//!     }
+//! }
+//!
+//! /// What outlives its call, and is there to be held: nothing is said on it, but when its peer ends.
+//! struct Held(UnixStream);
+//!
+//! impl Kept for Held {
+//!     fn is_closed(&self) -> bool {
+//!         !matches!((&self.0).read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
 //!     }
 //! }
 //!

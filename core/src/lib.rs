@@ -71,8 +71,8 @@ pub use op::live::{
 };
 pub use op::session::{Closing, Interrupt, OnStuck, SendAndWait, ShellState, StartTurn, Turn, TurnResult};
 pub use op::{
-    Ask, Destroy, Info, KillProcess, KillReport, Listing, Need, NextStats, Op, Pause, ProcessInfo, Processes, Pruning,
-    Reboot, Remove, Restart, Run, RunningProcess, Shutdown, Slot, Snapshot, Step, Wait, WhyEnded,
+    Ask, Destroy, Info, Kept, KillProcess, KillReport, Listing, Need, NextStats, Op, Pause, ProcessInfo, Processes,
+    Pruning, Reboot, Remove, Restart, Run, RunningProcess, Shutdown, Slot, Snapshot, Step, Wait, WhyEnded,
 };
 pub use protocol_error::ProtocolError;
 pub use result::{ExecResult, ExecSummary, Output};

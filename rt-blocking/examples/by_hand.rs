@@ -122,7 +122,7 @@ impl<O: Op> Driven<O> {
                 }
                 Step::Need(Need::Keep(slot)) => {
                     if let Some(socket) = self.socket.take() {
-                        slot.put(socket);
+                        slot.put(adapter::keep(socket));
                     }
                     self.link.hang_up();
                 }

@@ -75,7 +75,7 @@ impl Driver {
                 }
                 Step::Need(Need::Keep(slot)) => {
                     if let Some(socket) = self.socket.take() {
-                        slot.put(socket);
+                        slot.put(socket::keep(socket));
                     }
                     self.link.hang_up();
                 }

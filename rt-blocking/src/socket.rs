@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::Endpoint;
+use pocket_dock_core::{Endpoint, Kept};
 
 /// How long a peer whose queue is full is left alone.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -95,4 +95,58 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
 /// What the system said.
 pub fn finish_sending(socket: impl AsFd) -> Result<()> {
     Ok(rustix::net::shutdown(socket, rustix::net::Shutdown::Write)?)
+}
+
+/// What is kept of a connection that outlives its call: the socket itself, which needs no runtime.
+#[must_use]
+pub fn keep(socket: impl AsFd + Send + 'static) -> Box<dyn Kept> {
+    Box::new(Socket(socket))
+}
+
+struct Socket<S>(S);
+
+impl<S: AsFd + Send> Kept for Socket<S> {
+    fn is_closed(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+        // A peer that only ends its sending side ends the connection as well: what is kept is there to be held.
+        #[cfg(target_os = "linux")]
+        const ENDED: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags::RDHUP);
+        #[cfg(not(target_os = "linux"))]
+        const ENDED: PollFlags = PollFlags::HUP.union(PollFlags::ERR);
+
+        let mut asked = [PollFd::new(&self.0, ENDED)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        loop {
+            match poll(&mut asked, Some(&now)) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return asked[0].revents().intersects(ENDED),
+                Err(_) => return true,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::Shutdown;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_knows_when_the_peer_has_closed_it() {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let kept = keep(ours);
+        assert!(!kept.is_closed());
+        peer.write_all(b"unread").unwrap();
+        assert!(!kept.is_closed(), "what it says is no end");
+        drop(peer);
+        assert!(kept.is_closed());
+
+        let (ours, peer) = UnixStream::pair().unwrap();
+        let kept = keep(ours);
+        peer.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(kept.is_closed(), cfg!(target_os = "linux"));
+    }
 }

@@ -1,6 +1,5 @@
 //! The sockets and timers of `async-io`.
 
-use std::any::Any;
 use std::future::Future as _;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
@@ -10,7 +9,7 @@ use std::time::Instant;
 
 use async_io::{Async, Timer};
 use pocket_dock_blocking::adapter;
-use pocket_dock_core::{Endpoint, Error, Link, Op, Reactor};
+use pocket_dock_core::{Endpoint, Error, Kept, Link, Op, Reactor};
 
 use crate::Smol;
 
@@ -60,11 +59,8 @@ impl Reactor for Smol {
         adapter::finish_sending(&*socket).map_err(|error| error.kind())
     }
 
-    fn keep(&self, socket: Self::Socket) -> Box<dyn Any + Send> {
-        match socket.into_inner() {
-            Ok(socket) => Box::new(socket),
-            Err(_) => Box::new(()),
-        }
+    fn keep(&self, socket: Self::Socket) -> Option<Box<dyn Kept>> {
+        socket.into_inner().ok().map(adapter::keep)
     }
 
     fn timer(&self, at: Instant) -> Result<Timer, Error> {

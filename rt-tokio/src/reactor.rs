@@ -1,6 +1,5 @@
 //! tokio's sockets and timers.
 
-use std::any::Any;
 use std::future::Future as _;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use pocket_dock_blocking::adapter;
-use pocket_dock_core::{Endpoint, Error, Link, Op, Reactor};
+use pocket_dock_core::{Endpoint, Error, Kept, Link, Op, Reactor};
 use tokio::io::{AsyncRead as _, Interest, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
@@ -69,11 +68,8 @@ impl Reactor for Tokio {
         adapter::finish_sending(&*socket).map_err(|error| error.kind())
     }
 
-    fn keep(&self, socket: UnixStream) -> Box<dyn Any + Send> {
-        match socket.into_std() {
-            Ok(socket) => Box::new(socket),
-            Err(_) => Box::new(()),
-        }
+    fn keep(&self, socket: UnixStream) -> Option<Box<dyn Kept>> {
+        socket.into_std().ok().map(adapter::keep)
     }
 
     fn timer(&self, at: Instant) -> Result<Self::Timer, Error> {

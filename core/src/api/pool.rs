@@ -3,12 +3,15 @@
 //! ```text
 //!             ┌──────────────── a place is free ◄─────────────┐
 //!             ▼                                               │
-//!   Making ──► ready ──(take)──► looked at ──(it runs)──► the taker's
-//!     │                              └─(it does not)──► Removing
+//!   Making ──► ready ──(take)──► seen ──(it runs)────────► the taker's
+//!     │                           └─(it does not)──► Removing
 //!     └─(failed)──► told to whoever waits; the next one who comes has it tried again
 //! ```
 //! What makes and removes them is attended: it goes on beside all calls. When the pool is dropped, what is being made is
 //! abandoned, and one operation sees all of them gone.
+//!
+//! How one is seen: Podman ends the leash of a container with it, and takes a tenth of a creation to answer a question, so
+//! none is asked. Docker answers in a hundredth, and knows of a pause as well.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::container::ContainerState;
 use super::{Container, Engine};
+use crate::engine_api::EngineKind;
 use crate::error::{ContainerError, Error};
 use crate::link::Link;
 use crate::op::{Ask, Need, Op, Step, after};
@@ -37,8 +41,10 @@ const TAKE_LIMIT: Duration = Duration::from_secs(60);
 /// Containers that are ready before anybody wants one: they are made in the background, each is handed out once, and
 /// another takes its place.
 ///
-/// What is taken is a [`Container`] as any other, and its taker's: it is no part of the pool any more. It was seen running
-/// when it is handed out; one that is not is removed, and the next one taken.
+/// What is taken is a [`Container`] as any other, and its taker's: it is no part of the pool any more. It was seen alive
+/// when it is handed out; one that is not is removed, and the next one taken. Docker is asked for that. On Podman, whose
+/// answer would take longer than all the rest, the connection tells that holds the container; it does not tell whether
+/// somebody has paused it, which the taker's first call says.
 ///
 /// Dropping the pool removes all that were not taken. Where calls block, they are gone when the drop returns, as the
 /// container's own drop has it; elsewhere they are removed in the background. If the program is killed, they end by
@@ -49,7 +55,7 @@ const TAKE_LIMIT: Duration = Duration::from_secs(60);
 /// # fn example(engine: &Engine) -> Result<(), Error> {
 /// let pool = Pool::new(engine, ContainerSpec::new("pocket-dock/minimal").pids(64), 4)?;
 /// for job in ["echo one", "echo two"] {
-///     let sandbox = pool.take()?; // in about the time of one question to the engine
+///     let sandbox = pool.take()?; // one question to Docker at most, none to Podman
 ///     print!("{}", sandbox.run(job)?.stdout_text());
 /// } // each is removed here, and another one is made meanwhile
 /// # Ok(())
@@ -88,8 +94,9 @@ impl<R: Runtime> Pool<R> {
     /// wait for any of them.
     ///
     /// # Errors
-    /// [`Error::Misuse`] for a size or a spec that cannot be; one with a name, as names are unique; and a persistent one, as
-    /// nothing of a pool may stay. Whether the engine can make such a container is told by [`take`](Self::take).
+    /// [`Error::Misuse`] for a size or a spec that cannot be; one with a name or a port of the host, as only one can have
+    /// it; one with a lifetime, which would run while it is ready; and a persistent one, as nothing of a pool may stay.
+    /// Whether the engine can make such a container is told by [`take`](Self::take).
     pub fn new(engine: &Engine<R>, spec: ContainerSpec, size: usize) -> Result<Self, Error> {
         spec.check()?;
         if spec.name.is_some() {
@@ -100,6 +107,19 @@ impl<R: Runtime> Pool<R> {
         if spec.persistent {
             return Err(Error::misuse(
                 "the containers of a pool end with it and cannot be persistent: leave that out of the spec",
+            ));
+        }
+        if let Some(port) = spec.ports.iter().find(|port| port.host != 0) {
+            return Err(Error::misuse(format!(
+                "the containers of a pool cannot all have port {} of the host: leave it to the engine which port {} gets, \
+                 and ask the one that was taken",
+                port.host, port.container
+            )));
+        }
+        if spec.lifetime.is_some() {
+            return Err(Error::misuse(
+                "the lifetime of a pool's containers would run while they are ready: leave it out of the spec, and give \
+                 what runs in them a timeout",
             ));
         }
         if !(1..=MOST).contains(&size) {
@@ -189,7 +209,8 @@ impl<R: Runtime> Pool<R> {
         self.0.size
     }
 
-    /// How many are ready now.
+    /// How many are ready now, as far as is known without a question: those that ended are no part of it as soon as the
+    /// connection says so that holds them.
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::Pool;
@@ -199,7 +220,7 @@ impl<R: Runtime> Pool<R> {
     /// ```
     #[must_use]
     pub fn ready(&self) -> usize {
-        self.0.lock().ready.len()
+        self.0.lock().ready.iter().filter(|one| one.is_held()).count()
     }
 }
 
@@ -233,8 +254,18 @@ impl<R: Runtime> Shared<R> {
         changed
     }
 
-    /// Begins to make what is missing.
+    /// Takes out what ended while it was ready, and begins to make what is missing.
     fn refill(shared: &Arc<Self>) {
+        let mut state = shared.lock();
+        let (held, ended): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.ready)
+            .into_iter()
+            .partition(Container::is_held);
+        state.ready = held;
+        state.removing += ended.len();
+        drop(state);
+        for container in ended {
+            Self::remove(shared, container);
+        }
         loop {
             let mut state = shared.lock();
             let enough = state.ready.len() + state.making >= shared.size;
@@ -292,8 +323,8 @@ pub struct Taking<R: Runtime> {
     limit: Duration,
     /// Until when, and how many could not be made before.
     begun: Option<(Instant, u64)>,
-    /// The one that is being looked at.
-    candidate: Option<(Container<R>, Ask<ContainerState>)>,
+    /// The one that is being looked at, and the question to its engine, if it is asked.
+    candidate: Option<(Container<R>, Option<Ask<ContainerState>>)>,
     seat: Option<u64>,
 }
 
@@ -312,7 +343,8 @@ impl<R: Runtime> Taking<R> {
         }
         if let Some(container) = state.ready.pop_front() {
             drop(state);
-            let look = container.looking();
+            let asked = container.is_held() && shared.engine.target().kind() == EngineKind::Docker;
+            let look = asked.then(|| container.looking());
             self.candidate = Some((container, look));
             return Ok(None);
         }
@@ -340,18 +372,19 @@ impl<R: Runtime> Op for Taking<R> {
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<Container<R>>, Error> {
         loop {
-            let Some((_, look)) = &mut self.candidate else {
+            let Some((container, look)) = &mut self.candidate else {
                 match self.next(now, link)? {
                     Some(need) => return Ok(need.into()),
                     None => continue,
                 }
             };
-            let runs = match look.poll(now, link) {
-                Ok(Step::Need(need)) => return Ok(need.into()),
-                Ok(Step::Done(state)) => state.running && !state.paused,
-                Err(Error::Container(ContainerError::Gone { .. })) => false,
+            let runs = match look.as_mut().map(|look| look.poll(now, link)) {
+                None => container.is_held(),
+                Some(Ok(Step::Need(need))) => return Ok(need.into()),
+                Some(Ok(Step::Done(state))) => state.running && !state.paused,
+                Some(Err(Error::Container(ContainerError::Gone { .. }))) => false,
                 // That says nothing about the container.
-                Err(error) => return Err(error),
+                Some(Err(error)) => return Err(error),
             };
             let Some((container, _)) = self.candidate.take() else {
                 continue;

@@ -338,6 +338,9 @@ fn connections_are_exchanged_and_kept() {
     assert!(wakes.poll(&mut call).is_ready());
     drop(call);
     assert!(!fake.peer(1).is_closed(), "what is kept outlives the call");
+    assert!(!slot.is_closed());
+    fake.peer(1).end();
+    assert!(slot.is_closed(), "the peer has closed it");
     slot.clear();
     assert!(fake.peer(1).is_closed());
 }

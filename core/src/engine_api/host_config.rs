@@ -4,6 +4,7 @@
 //! refused by [`ContainerSpec::check`]. A field that is not asked for is not sent.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
@@ -96,7 +97,7 @@ impl<'a> HostConfig<'a> {
         let mut port_bindings: BTreeMap<String, Vec<Binding>> = BTreeMap::new();
         for port in &spec.ports {
             port_bindings.entry(port.key()).or_default().push(Binding {
-                host_ip: port.address.to_string(),
+                host_ip: host_ip(kind, port.address),
                 host_port: port.host.to_string(),
             });
         }
@@ -144,6 +145,15 @@ impl<'a> HostConfig<'a> {
     }
 }
 
+/// The address as this engine takes it. Podman 4.3 binds a port at 0.0.0.0 to nothing that can be reached; it says every
+/// address by saying none.
+fn host_ip(kind: EngineKind, address: IpAddr) -> String {
+    if kind == EngineKind::Podman && address == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
+        return String::new();
+    }
+    address.to_string()
+}
+
 fn mount(volume: &crate::spec::Volume) -> Mount<'_> {
     let (r#type, source) = match &volume.source {
         VolumeSource::Bind(path) => ("bind", path.to_str().unwrap_or_default()),
@@ -178,8 +188,6 @@ fn device(device: &crate::spec::Device) -> Device<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use serde_json::{Value, json};
 
     use super::*;
@@ -270,6 +278,17 @@ mod tests {
             "Ulimits": [{ "Name": "nofile", "Soft": 64, "Hard": 128 }],
         });
         assert_eq!(host(EngineKind::Docker, &spec), sent);
+    }
+
+    #[test]
+    fn every_address_is_said_as_the_engine_takes_it() {
+        let ip = |kind, address: &str| host_ip(kind, address.parse().unwrap());
+        assert_eq!(ip(EngineKind::Docker, "0.0.0.0"), "0.0.0.0");
+        assert_eq!(ip(EngineKind::Podman, "0.0.0.0"), "");
+        for kind in [EngineKind::Docker, EngineKind::Podman] {
+            assert_eq!(ip(kind, "127.0.0.1"), "127.0.0.1");
+            assert_eq!(ip(kind, "::"), "::");
+        }
     }
 
     #[test]

@@ -15,9 +15,8 @@
 //!
 //! Polling without a reason is harmless, and the work of one poll is bounded.
 
-use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
@@ -169,35 +168,43 @@ macro_rules! ready {
 }
 pub(crate) use ready;
 
+/// A connection that outlives the call which opened it. Dropping it closes it: at best without the runtime, which may
+/// end before it.
+pub trait Kept: Send {
+    /// Whether the peer has closed it. Must not block.
+    fn is_closed(&self) -> bool;
+}
+
 /// A place for a connection that outlives the call which opened it. Dropping the last handle closes the connection.
 #[derive(Clone, Default)]
-pub struct Slot(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+pub struct Slot(Arc<Mutex<Option<Box<dyn Kept>>>>);
 
 impl Slot {
-    /// Puts a connection in; the one before is closed.
-    pub fn put(&self, connection: impl Any + Send) {
-        self.put_boxed(Box::new(connection));
+    fn lock(&self) -> MutexGuard<'_, Option<Box<dyn Kept>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn put_boxed(&self, connection: Box<dyn Any + Send>) {
-        let before = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(connection);
+    /// Puts a connection in; the one before is closed.
+    pub fn put(&self, connection: Box<dyn Kept>) {
+        let before = self.lock().replace(connection);
         drop(before);
+    }
+
+    /// Whether the peer has closed the connection, or there is none.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().as_ref().is_none_or(|connection| connection.is_closed())
     }
 
     /// Closes the connection, if there is one.
     pub fn clear(&self) {
-        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let before = self.lock().take();
         drop(before);
     }
 }
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let filled = self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        f.debug_struct("Slot").field("filled", &filled).finish()
+        f.debug_struct("Slot").field("filled", &self.lock().is_some()).finish()
     }
 }

@@ -1,13 +1,12 @@
 //! Sockets that are tried, and notes of what is to be waited for.
 
-use std::any::Any;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use pocket_dock_core::{Endpoint, Error, Link, Op, Reactor};
+use pocket_dock_core::{Endpoint, Error, Kept, Link, Op, Reactor};
 use rustix::event::PollFlags;
 
 use super::lock;
@@ -93,9 +92,9 @@ impl Reactor for Noted {
         socket::finish_sending(&**socket).map_err(|error| error.kind())
     }
 
-    fn keep(&self, socket: Self::Socket) -> Box<dyn Any + Send> {
+    fn keep(&self, socket: Self::Socket) -> Option<Box<dyn Kept>> {
         self.forget(&socket);
-        Box::new(socket)
+        Some(socket::keep(socket))
     }
 
     fn timer(&self, at: Instant) -> Result<Instant, Error> {

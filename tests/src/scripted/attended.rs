@@ -128,7 +128,7 @@ impl<O: Op> One<O> {
             }
             Need::Keep(slot) => {
                 if let Some(connection) = self.sockets.here.take() {
-                    slot.put(connection);
+                    slot.put(runtime.keep(connection));
                 }
                 self.link.hang_up();
             }

@@ -1,11 +1,11 @@
 //! The loop that every runtime has, with a clock that jumps.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Endpoint, Error, Link, Need, Op, Step};
+use pocket_dock_core::{Endpoint, Error, Kept, Link, Need, Op, Step};
 
 use super::attended::{self, Rung};
 use super::{Clock, Connection, MOST_BYTES, MOST_POLLS, Scripted, Sent, locked};
@@ -106,7 +106,7 @@ impl Scripted {
             }
             Need::Keep(slot) => {
                 if let Some(connection) = sockets.here.take() {
-                    slot.put(connection);
+                    slot.put(self.keep(connection));
                 }
                 link.hang_up();
             }
@@ -282,5 +282,25 @@ impl Scripted {
     pub(super) fn jump(&self, to: Duration) {
         let mut world = self.world();
         world.elapsed = world.elapsed.max(to);
+    }
+}
+
+impl Scripted {
+    /// What is kept of a connection that outlives its call.
+    pub(super) fn keep(&self, connection: Box<dyn Connection>) -> Box<dyn Kept> {
+        let (runtime, connection) = (self.clone(), Mutex::new(connection));
+        Box::new(Held { runtime, connection })
+    }
+}
+
+struct Held {
+    runtime: Scripted,
+    connection: Mutex<Box<dyn Connection>>,
+}
+
+impl Kept for Held {
+    fn is_closed(&self) -> bool {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(connection.send(self.runtime.elapsed(), 1), Sent::Eof | Sent::Broken(_))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pocket_dock_blocking::adapter::wait_for_cleanup;
-use pocket_dock_core::{ContainerSpec, Error, ImageError, Pool};
+use pocket_dock_core::{ContainerSpec, EngineKind, Error, ImageError, Pool, Port};
 
 use super::{Adapter, Bench, Failure, Verdict, check, same};
 use crate::lab::images;
@@ -66,7 +66,15 @@ pub(super) fn a_dead_one_of_a_pool_is_replaced<A: Adapter>(bench: &Bench<A>) -> 
     let (status, _) = bench.peer.request("POST", &format!("/containers/{killed}/kill"), b"")?;
     check(status < 300, || format!("kill: {status}"))?;
     bench.peer.remove(removed)?;
-    bench.wait(bench.wait(bench.engine.attach(paused))?.pause())?;
+    // Whom nobody asks does not tell that it is paused.
+    if bench.engine.kind() == EngineKind::Docker {
+        bench.wait(bench.wait(bench.engine.attach(paused))?.pause())?;
+    } else {
+        bench.peer.remove(paused)?;
+    }
+    bench.until("they are known to be dead", || {
+        Ok(pool.ready() == usize::from(bench.engine.kind() == EngineKind::Docker))
+    })?;
     let taken = bench.wait(pool.take())?;
     check(!ids.contains(&taken.id()), || "a dead one was given".to_owned())?;
     same("runs", bench.wait(taken.run("true"))?.exit_code, 0)?;
@@ -119,6 +127,19 @@ pub(super) fn a_pool_has_its_errors<A: Adapter>(bench: &Bench<A>) -> Verdict {
         )?;
     }
     drop(pool);
+    for (spec, what) in [
+        (ContainerSpec::new(images::BUSYBOX).name("one"), "one name"),
+        (
+            ContainerSpec::new(images::BUSYBOX).port(Port::tcp(80).host_port(8080)),
+            "port 8080 of the host",
+        ),
+        (ContainerSpec::new(images::BUSYBOX).lifetime(LIMIT), "lifetime"),
+        (ContainerSpec::new(images::BUSYBOX).persistent(), "persistent"),
+    ] {
+        let refused = Pool::new(&bench.engine, spec, 1);
+        let told = matches!(&refused, Err(Error::Misuse(why)) if why.contains(what));
+        check(told, || format!("{what}: {refused:?}"))?;
+    }
     let (pool, label) = self::pool(bench, 1)?;
     until_full(bench, &pool)?;
     let taken = bench.wait(pool.take())?;

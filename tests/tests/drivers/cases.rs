@@ -139,8 +139,26 @@ fn a_kept_connection_outlives_the_call<E: Executor>(executor: &E) {
     let mut peer = listener.accept().unwrap().0;
     peer.set_nonblocking(true).unwrap();
     assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert!(!slot.is_closed());
     slot.clear();
     assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+    assert!(slot.is_closed(), "there is none");
+}
+
+fn a_kept_connection_knows_its_peers_end<E: Executor>(executor: &E) {
+    let place = Place::new();
+    let listener = UnixListener::bind(&place.0).unwrap();
+    let slot = Slot::default();
+    let (mut dial, mut keep) = (Some(place.dial(LONG)), Some(slot.clone()));
+    let op = steps(move |_, _| match dial.take() {
+        Some(dial) => dial,
+        None => keep.take().map_or(Step::Done(()), |slot| Need::Keep(slot).into()),
+    });
+    run(executor, op).unwrap();
+    let peer = listener.accept().unwrap().0;
+    assert!(!slot.is_closed());
+    drop(peer);
+    assert!(slot.is_closed());
 }
 
 fn a_dropped_call_leaves_no_connection<E: Executor>(executor: &E) {
@@ -254,6 +272,7 @@ drivers! {
         a_reset_is_told_from_an_end,
         unwanted_bytes_stay_in_the_kernel_and_hold_the_peer_up,
         a_kept_connection_outlives_the_call,
+        a_kept_connection_knows_its_peers_end,
         a_dropped_call_leaves_no_connection,
         what_is_to_be_undone_goes_on_with_its_connection,
         a_wait_that_nothing_can_end_is_an_error,

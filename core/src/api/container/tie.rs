@@ -91,6 +91,11 @@ pub struct ContainerState {
 }
 
 impl<R: Runtime> Container<R> {
+    /// Whether its main process holds its leash, as far as is known without a question: it ends with the container.
+    pub(in crate::api) fn is_held(&self) -> bool {
+        !self.leash.is_closed()
+    }
+
     /// The same, to be driven by another operation.
     pub(in crate::api) fn looking(&self) -> Ask<ContainerState> {
         let subject = Subject::Container(self.name.clone());

@@ -253,6 +253,12 @@ impl Fake {
     }
 }
 
+impl Kept for Socket {
+    fn is_closed(&self) -> bool {
+        self.0.at().ended
+    }
+}
+
 impl Reactor for Fake {
     type Socket = Socket;
     type Timer = Timer;
@@ -322,6 +328,10 @@ impl Reactor for Fake {
     fn finish_sending(&self, socket: &mut Socket) -> Result<(), ErrorKind> {
         socket.0.at().finished = true;
         Ok(())
+    }
+
+    fn keep(&self, socket: Socket) -> Option<Box<dyn Kept>> {
+        Some(Box::new(socket))
     }
 
     fn timer(&self, at: Instant) -> Result<Timer, Error> {
