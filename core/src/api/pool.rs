@@ -209,8 +209,8 @@ impl<R: Runtime> Pool<R> {
         self.0.size
     }
 
-    /// How many are ready now, as far as is known without a question: those that ended are no part of it as soon as the
-    /// connection says so that holds them.
+    /// How many are ready now, as far as is known without a question: one that ended is no part of it as soon as the
+    /// connection says so that holds it, as Podman sees to at once, and Docker 20 only when the container is taken.
     ///
     /// ```no_run
     /// # use pocket_dock_blocking::Pool;

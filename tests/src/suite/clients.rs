@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pocket_dock_core::{Host, ListFilter, RunningProcess, Signal};
+use pocket_dock_core::{Host, ListFilter, Signal};
 
 use super::{Adapter, Bench, Failure, Verdict, check, same};
 use crate::walk::Shell;
@@ -162,9 +162,8 @@ pub(super) fn killed_and_what_is_to_stay_stays<A: Adapter>(bench: &Bench<A>) -> 
     let attached = next.wait(next.engine.attach(&stays.name))?;
     same("runs", next.wait(attached.run("true"))?.exit_code, 0)?;
     // What the dead client left running in it is listed by its id, and ended by it.
-    let ids = |running: &[RunningProcess]| running.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+    next.until_listed(&attached, &[left])?;
     let running = next.wait(attached.processes())?;
-    same("left running", ids(&running), vec![left.to_owned()])?;
     check(
         running[0].processes.iter().any(|one| one.command == "sleep 4242"),
         || format!("{running:?}"),
@@ -173,7 +172,7 @@ pub(super) fn killed_and_what_is_to_stay_stays<A: Adapter>(bench: &Bench<A>) -> 
     check(report.survivors.is_empty() && report.signalled.len() >= 2, || {
         format!("{report:?}")
     })?;
-    same("still running", ids(&next.wait(attached.processes())?), Vec::new())?;
+    next.until_listed(&attached, &[])?;
     next.wait(attached.shutdown())?;
     same("left", names(true)?, BTreeSet::new())
 }

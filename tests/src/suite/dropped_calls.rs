@@ -35,8 +35,9 @@ fn at_each_poll_behind<A: Adapter, O: Op>(
         runs_again(bench, sandbox)?;
         if let Some(ended) = ended {
             ended.map_err(|error| format!("{what}: {error}"))?;
-            let left = bench.wait(sandbox.processes())?;
-            same(&format!("left of {what}"), left.len(), 0)?;
+            bench
+                .until_listed(sandbox, &[])
+                .map_err(|error| format!("left of {what}: {error}"))?;
             let well = bench.wait(sandbox.run("ps | grep -c '[7]777'"))?;
             return same(what, well.stdout_text().trim(), "0");
         }

@@ -153,7 +153,7 @@ pub(super) fn labels_of_an_image_are_not_ours<A: Adapter>(bench: &Bench<A>) -> V
             said(bench, &sandbox, "id -un; echo $0 $#")?,
             "nobody\n/bin/sh 0".to_owned(),
         )?;
-        same("listed", bench.wait(sandbox.processes())?.len(), 0)?;
+        bench.until_listed(&sandbox, &[])?;
         bench.wait(sandbox.shutdown())?;
         check(bench.knows(&name)?, || {
             "a container of somebody else was removed".to_owned()

@@ -437,6 +437,15 @@ impl<A: Adapter> Bench<A> {
         Ok(())
     }
 
+    /// Waits until these commands run in a container and no others: the shell of one that was just awaited may be on its
+    /// way out.
+    fn until_listed(&self, sandbox: &Container<A::Runtime>, ids: &[&str]) -> Verdict {
+        self.until(&format!("only {ids:?} run"), || {
+            let listed = self.wait(sandbox.processes())?;
+            Ok(listed.iter().map(|one| one.id.as_str()).eq(ids.iter().copied()))
+        })
+    }
+
     /// Whether the engine itself knows a container of this name.
     fn knows(&self, name: &str) -> Result<bool, Failure> {
         Ok(self.peer.inspect(name)?.is_some())

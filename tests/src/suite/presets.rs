@@ -150,7 +150,7 @@ pub(super) fn what_is_not_trusted_works<A: Adapter>(bench: &Bench<A>) -> Verdict
             "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c '[s]leep 6010' || :",
         )?;
         same("left", left, "0".to_owned())?;
-        same("listed", bench.wait(sandbox.processes())?.len(), 0)?;
+        bench.until_listed(&sandbox, &[])?;
 
         let shell = bench.wait(sandbox.session(SessionOptions::new().timeout(Duration::from_secs(30))))?;
         bench.wait(shell.send_and_wait("cd /tmp && x=kept"))?;
