@@ -17,6 +17,7 @@ mod hostile_specs;
 mod images;
 mod infos;
 mod killing;
+mod networks;
 mod options;
 mod pools;
 mod presets;
@@ -288,6 +289,9 @@ cases! {
         options::what_is_mounted_is_as_asked,
         options::devices_are_given,
         options::ports_are_bound_and_told,
+        networks::ports_are_reached_where_they_are_bound,
+        networks::a_port_of_ones_own_is_had_by_one,
+        networks::a_network_has_its_containers,
         options::rights_are_taken_and_given,
         options::a_profile_of_ones_own,
         options::commands_have_their_containers_limits,
