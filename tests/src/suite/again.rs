@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pocket_dock_blocking::adapter::wait_for_cleanup;
 use pocket_dock_core::{
-    CloseReason, Container, ContainerError, ContainerSpec, Error, ImageError, ListFilter, Prune, Runtime as _,
-    SessionOptions,
+    Applied, CloseReason, Container, ContainerError, ContainerSpec, Error, ImageError, ListFilter, Network, Port,
+    PortProtocol, Prune, Runtime as _, Seccomp, SessionOptions, Tmpfs, Volume,
 };
 use serde_json::{Value, json};
 
-use super::{Adapter, Bench, Failure, Verdict, check, same};
+use super::{Adapter, Bench, Failure, Verdict, check, files, options, same};
 use crate::lab::{encode, images};
 
 /// More polls than any of these calls needs.
@@ -131,6 +131,71 @@ pub(super) fn a_fresh_reboot_is_as_new<A: Adapter>(bench: &Bench<A>) -> Verdict 
 }
 
 /// What is left of a reboot that fails is told; what is sure to fail changes nothing.
+/// Whatever can be asked for is there again, by the engine's word and from inside, whichever way it begins anew.
+pub(super) fn a_reboot_keeps_all_that_was_asked_for<A: Adapter>(bench: &Bench<A>) -> Verdict {
+    let spec = ContainerSpec::new(images::PYTHON)
+        .hostname("sandbox-7")
+        .network(Network::Default)
+        .port(8000)
+        .port(Port::udp(8001))
+        .memory("96m")
+        .cpu_percent(50)
+        .pids(50)
+        .volume(Volume::bind("/usr/share", "/given").read_only())
+        .tmpfs(Tmpfs::new("/tmp").size("8m"))
+        .tmpfs(Tmpfs::new("/quiet").mode(0o700).no_exec())
+        .device("/dev/fuse")
+        .read_only_root(true)
+        .add_capability("SYS_PTRACE")
+        .drop_capability("NET_RAW")
+        .no_new_privileges(true)
+        .seccomp(Seccomp::Unconfined)
+        .ulimit("nofile", 100, 200)
+        .ulimit("nproc", 4096, 4096);
+    let sandbox = options::made(bench, spec)?;
+    // Ports are given anew.
+    let applied = || -> Result<Applied, Failure> {
+        let mut applied = bench.wait(sandbox.applied())?;
+        check(applied.differences.is_empty(), || format!("{:?}", applied.differences))?;
+        let bound = applied.ports.drain(..).map(|port| (port.container_port, port.protocol));
+        let wanted = [(8000, PortProtocol::Tcp), (8001, PortProtocol::Udp)];
+        check(bound.eq(wanted), || "not all ports are bound".to_owned())?;
+        // The instance and the time are each one's own.
+        applied.labels.retain(|name, _| !name.starts_with("pocket-dock."));
+        applied.env.remove("HOSTNAME");
+        Ok(applied)
+    };
+    let inside = || -> Result<String, Failure> {
+        let line = "hostname; ls /tmp /dev/fuse; touch /x 2>&1; ulimit -Sn; ulimit -Hn; \
+                    grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status; \
+                    awk '$2 ~ \"^/(given|tmp|quiet)?$\" { print $2, $4 }' /proc/mounts | sort";
+        let said = files::said(bench, &sandbox, line)?;
+        let limits = [("memory.limit_in_bytes", "memory.max"), ("pids.max", "pids.max")];
+        let limits: Vec<String> = limits
+            .into_iter()
+            .map(|(one, two)| options::group(bench, &sandbox, one, two))
+            .collect::<Result<_, _>>()?;
+        // The layers of a root file system have names of their own.
+        let root = |line: &&str| !line.starts_with("/ ");
+        let said: Vec<&str> = said.lines().filter(root).collect();
+        Ok(format!("{}\n{limits:?}", said.join("\n")))
+    };
+    let (applied_before, inside_before) = (applied()?, inside()?);
+    check(inside_before.contains("sandbox-7"), || inside_before.clone())?;
+    for fresh in [false, true] {
+        bench.wait(sandbox.run("echo lost >/tmp/file"))?;
+        if fresh {
+            bench.wait(sandbox.reboot_fresh())?;
+        } else {
+            bench.wait(sandbox.reboot())?;
+        }
+        same("inside", inside()?, inside_before.clone())?;
+        let (now, before) = (applied()?, &applied_before);
+        check(now == *before, || format!("got {now:#?}, wanted {before:#?}"))?;
+    }
+    Ok(bench.wait(sandbox.shutdown())?)
+}
+
 pub(super) fn a_reboot_without_its_image<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let peer = &bench.peer;
     let name = format!("pocket-dock-test/gone-{}", bench.random());

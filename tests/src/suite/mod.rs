@@ -311,6 +311,7 @@ cases! {
         infos::the_doctor_knows_its_engine,
         again::a_reboot_keeps_files_and_tells_handles,
         again::a_fresh_reboot_is_as_new,
+        again::a_reboot_keeps_all_that_was_asked_for,
         again::a_reboot_without_its_image,
         again::a_dropped_fresh_reboot_goes_on,
         again::a_persistent_one_stays_and_is_found_again,
