@@ -29,13 +29,17 @@ mod tie;
 pub use tie::ContainerState;
 pub(super) use tie::{End, Tie};
 
+/// How long one that was dropped is tried to be removed again where the engine cannot be reached: it may be starting again.
+pub(super) const REMOVAL: Duration = Duration::from_secs(15);
+
 /// A container that is ours: it ends with this value, and with this program, however that ends; unless it is
 /// [persistent](ContainerSpec::persistent), or belongs to another value and was [attached](Engine::attach) to: then dropping
 /// this leaves it as it is.
 ///
 /// Dropping it kills and removes it. Where calls block, that is done when the drop returns (0.1 s as a rule). Elsewhere
 /// the drop does not block, on whatever thread and even while the runtime shuts down: the removal is done in the
-/// background, and a program that ends before that leaves it to the container itself, a little later.
+/// background, and a program that ends before that leaves it to the container itself, a little later. An engine that cannot
+/// be reached meanwhile is tried for 15 s.
 /// [`shutdown`](Self::shutdown) does the same in order and says if it failed. All calls may be made from several
 /// threads at a time.
 #[derive(Debug)]
@@ -420,7 +424,7 @@ impl<R: Runtime> Drop for Container<R> {
     fn drop(&mut self) {
         if self.tie == Tie::Here && !self.ended.swap(true, Ordering::SeqCst) {
             self.leash.clear();
-            let remove = Remove::new(self.engine.target(), self.id());
+            let remove = Remove::new(self.engine.target(), self.id()).persevering(REMOVAL);
             self.engine.runtime().finish(Quieted::new(remove, &self.beside));
         }
     }

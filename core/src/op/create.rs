@@ -31,6 +31,9 @@ const SWEEP_LIMITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_sec
 /// How long a container may still appear after its creation was not answered in time, or the connection broke.
 const LATE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(1)];
 
+/// How long what was made is tried to be removed again where the engine cannot be reached: it may be starting again.
+const UNDO: Duration = Duration::from_secs(30);
+
 /// A container that runs.
 #[derive(Debug)]
 pub(crate) struct Created {
@@ -140,7 +143,7 @@ impl Create {
         } else {
             Remove::new(&self.target, &self.id)
         };
-        State::Undo(Box::new(remove), Some(error))
+        State::Undo(Box::new(remove.persevering(UNDO)), Some(error))
     }
 
     fn start_failed(&self, answer: &Answer) -> Error {

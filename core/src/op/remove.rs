@@ -8,6 +8,9 @@
 //! By name, it looks first whether the container is ours, and goes on looking for a while where the engine may still be
 //! making it.
 //!
+//! One that nobody waits for, or without which something would be left, perseveres: an engine that cannot be reached, or
+//! whose connection breaks, is asked again until the time is over, as it may be starting again.
+//!
 //! Engines answer oddly while a container removes itself; only an inspect that finds nothing is believed. Podman leaves
 //! the main process of what it removes as long as the container's own stop timeout says, so ours are made with none.
 
@@ -23,6 +26,8 @@ use crate::link::Link;
 const LIMIT: Duration = Duration::from_secs(30);
 /// The first wait, and the longest; each is twice as long as the one before.
 const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(30)];
+/// Between two tries to reach an engine.
+const FAILURE_PAUSE: Duration = Duration::from_millis(250);
 /// Between two looks for one that may still be made.
 const LATE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -36,6 +41,8 @@ pub struct Remove {
     /// How long one that is not there may still appear.
     late: Duration,
     limit: Duration,
+    /// Whether a connection that fails is tried again, as long as the limit lasts.
+    perseveres: bool,
     state: State,
     began: Option<Instant>,
     pause: Duration,
@@ -61,6 +68,7 @@ impl Remove {
             instance: None,
             late: Duration::ZERO,
             limit: LIMIT,
+            perseveres: false,
             state: State::Delete(None),
             began: None,
             pause: Duration::ZERO,
@@ -81,6 +89,15 @@ impl Remove {
     /// A shorter limit.
     pub(crate) fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
+    }
+
+    /// Goes on for so long where the engine cannot be reached or its connection breaks.
+    pub(crate) fn persevering(self, limit: Duration) -> Self {
+        Self {
+            limit,
+            perseveres: true,
+            ..self
+        }
     }
 
     /// Looks only, as the container is ending by itself.
@@ -107,6 +124,14 @@ impl Remove {
     }
 }
 
+/// Whether this says nothing about the container.
+fn is_the_connections(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Socket(_) | Error::Deadline { .. } | Error::Protocol { .. }
+    )
+}
+
 fn call<'a>(
     slot: &'a mut Option<Call>,
     target: &Target,
@@ -119,11 +144,8 @@ fn call<'a>(
     slot.as_mut().ok_or_else(super::ask::after_the_end)
 }
 
-impl Op for Remove {
-    type Output = ();
-
-    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
-        let began = *self.began.get_or_insert(now);
+impl Remove {
+    fn step(&mut self, now: Instant, began: Instant, link: &mut Link) -> Result<Step<()>, Error> {
         loop {
             self.state = match &mut self.state {
                 State::Check(slot) => {
@@ -176,6 +198,31 @@ impl Op for Remove {
                 State::Rest(_) => State::Delete(None),
                 State::RestUnknown(_) => State::Check(None),
             }
+        }
+    }
+}
+
+impl Op for Remove {
+    type Output = ();
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
+        let began = *self.began.get_or_insert(now);
+        loop {
+            let error = match self.step(now, began, link) {
+                Err(error) if self.perseveres && is_the_connections(&error) => error,
+                outcome => return outcome,
+            };
+            if now >= after(began, self.limit) {
+                return Err(error);
+            }
+            tracing::debug!(%error, id = self.id, "a container could not be removed yet");
+            link.hang_up();
+            let until = after(now, FAILURE_PAUSE);
+            self.pause = PAUSES[1]; // what was accepted before may have been lost: it is asked for again
+            self.state = match self.state {
+                State::Check(_) | State::RestUnknown(_) => State::RestUnknown(until),
+                State::Delete(_) | State::Look(_) | State::Rest(_) => State::Rest(until),
+            };
         }
     }
 

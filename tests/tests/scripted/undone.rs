@@ -210,3 +210,42 @@ fn orphans_are_swept_and_others_are_not() {
         std::mem::forget(container);
     }
 }
+
+#[test]
+fn a_removal_goes_on_when_its_connections_break() {
+    let broken = || Reply::Close(Vec::new());
+    on_both(|sim, _, engine| {
+        let spec = ContainerSpec::new("busybox").auto_remove(false);
+        let container = engine.create(spec.clone()).unwrap();
+        let path = format!("/containers/{}", container.id());
+        // The answer is lost, and so are those to the next questions.
+        sim.reply("DELETE", &path, broken());
+        sim.reply("DELETE", &path, broken());
+        sim.reply("GET", &format!("{path}/json"), broken());
+        drop(container);
+        assert_eq!(sim.containers(), [""; 0], "dropped");
+
+        // One whose start fails, likewise.
+        sim.reply("POST", "/start", Reply::Close(Vec::new()));
+        sim.reply("DELETE", "", broken());
+        let error = engine.create(spec).unwrap_err();
+        assert!(matches!(&error, Error::Protocol { .. } | Error::Socket(_)), "{error}");
+    });
+}
+
+#[test]
+fn a_removal_does_not_go_on_for_ever() {
+    on_both(|sim, runtime, engine| {
+        let container = engine.create(ContainerSpec::new("busybox").auto_remove(false)).unwrap();
+        let path = format!("/containers/{}", container.id());
+        for _ in 0..100 {
+            sim.reply("DELETE", &path, Reply::Close(Vec::new()));
+        }
+        let began = runtime.elapsed();
+        drop(container);
+        let took = runtime.elapsed() - began;
+        let bounds = Duration::from_secs(15)..Duration::from_secs(16);
+        assert!(bounds.contains(&took), "{took:?}");
+        sim.remove_all();
+    });
+}
