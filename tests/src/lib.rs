@@ -7,6 +7,7 @@
 pub mod readme {}
 
 pub mod bench;
+mod faults;
 pub mod hostile_archives;
 pub mod judge;
 pub mod lab;
