@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pocket_dock_core::{
     CloseReason, ContainerError, ContainerSpec, Engine, EngineKind, Error, ImageError, ListFilter, Options, Owner,
-    Prune, SessionOptions,
+    Prune, SessionOptions, Turn,
 };
 use pocket_dock_tests::scripted::{FakeHost, Scripted, Split};
 use pocket_dock_tests::sim::{Behaviour, Reply, Said, Sim, Talk, Told};
@@ -116,6 +116,28 @@ fn a_session_is_told_of_a_reboot() {
             panic!("{}: {reason}", world.at);
         };
         assert!(rebooted(&why, container.name()), "{}: {why}", world.at);
+    });
+}
+
+#[test]
+fn input_that_is_never_stored_is_given_up() {
+    everywhere(|world| {
+        let container = world.container();
+        world.sim.talk(Silent);
+        let session = container.session(SessionOptions::new().shell("/bin/sh")).unwrap();
+        // A `cat` of the container's own that never ends.
+        let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+        world.sim.reply("POST", "/start", Reply::Open(upgraded.into()));
+        let began = world.runtime.elapsed();
+        let error = session
+            .send_and_wait(Turn::from("cat").stdin("never read"))
+            .unwrap_err();
+        let took = world.runtime.elapsed() - began;
+        let told = matches!(&error, Error::Misuse(why) if why.contains("was not stored"));
+        assert!(told, "{}: {error}", world.at);
+        let bounds = Duration::from_secs(30)..Duration::from_secs(60);
+        assert!(bounds.contains(&took), "{}: {took:?}", world.at);
+        container.shutdown().unwrap();
     });
 }
 

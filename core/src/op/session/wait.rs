@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -31,6 +31,14 @@ done
 exit 2"#;
 /// Bash reads what it is sent a byte at a time: a longer command is put into a file first.
 const SENT_BYTES: usize = 128 * 1024;
+/// How long storing may take, and how much longer for each piece. A container may have made its `cat` one that never ends.
+const STORE_LIMIT: Duration = Duration::from_secs(30);
+const STORE_PIECE: (usize, Duration) = (256 * 1024, Duration::from_secs(1));
+
+fn store_limit(bytes: usize) -> Duration {
+    let pieces = u32::try_from(bytes / STORE_PIECE.0).unwrap_or(u32::MAX);
+    STORE_LIMIT.saturating_add(STORE_PIECE.1.saturating_mul(pieces))
+}
 
 /// The way of a turn into the queue.
 #[derive(Debug)]
@@ -83,7 +91,9 @@ impl Entry {
         };
         let live = &self.shell.live;
         let file = format!("{}{end}", self.turn.id);
-        let mut command = Command::argv(["/bin/sh", "-c", STORE, "pocket-dock", &file]).stdin(data);
+        let limit = store_limit(data.len());
+        let command = Command::argv(["/bin/sh", "-c", STORE, "pocket-dock", &file]);
+        let mut command = command.stdin(data).timeout(limit);
         command.user.clone_from(&live.user);
         let (id, mark) = (&self.turn.id, self.shell.random());
         let run = Run::new(&live.target, live.place.clone(), command, id.clone(), mark);
@@ -129,6 +139,13 @@ impl Entry {
 }
 
 fn path(stored: &ExecResult) -> Result<String, Error> {
+    if stored.timed_out {
+        return Err(Error::Misuse(format!(
+            "the command, or its input, was not stored in the container within {:?}: its `cat` may be none, or it has too \
+             little processor time; use an image whose `cat` works, or raise `ContainerSpec::cpu_percent`",
+            stored.duration
+        )));
+    }
     let path = stored.stdout_text().into_owned();
     if stored.success() && !path.is_empty() {
         return Ok(path);
