@@ -13,6 +13,7 @@ mod executors;
 mod faults;
 mod files;
 mod hostile_files;
+mod hostile_guests;
 mod hostile_specs;
 mod images;
 mod infos;
@@ -299,6 +300,8 @@ cases! {
         presets::what_is_not_trusted_works,
         presets::a_fork_bomb_stays_at_home,
         presets::presets_can_be_changed,
+        hostile_guests::decoys_neither_hide_nor_suffer,
+        hostile_guests::what_looks_like_frames_is_output,
         hostile_specs::hostile_text_is_text,
         hostile_specs::labels_of_an_image_are_not_ours,
         infos::all_about_a_container,
@@ -341,6 +344,8 @@ cases! {
         clients::many_commands_in_one_session,
         clients::a_flood_and_a_long_line_in_one_command,
         hostile_files::a_tar_that_lies_writes_nothing_elsewhere,
+        hostile_guests::programs_that_lie_harm_nobody_else,
+        hostile_guests::programs_that_never_end_hold_up_nobody_for_ever,
     ],
 }
 
