@@ -104,6 +104,11 @@ impl Link {
         !self.wire.pending.is_empty()
     }
 
+    /// How many bytes wait to be sent.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.wire.pending.iter().map(Bytes::len).sum()
+    }
+
     /// The waker of whoever drives the operation: to wake it is to have the operation polled again. Good until the next
     /// poll; an operation that goes on waiting takes it anew in each.
     pub fn waker(&mut self) -> Waker {

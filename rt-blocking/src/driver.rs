@@ -117,6 +117,9 @@ impl Driver {
             return Err(SocketError::Broken { what, why }.into());
         }
         self.sleep(wanted, until);
+        if read {
+            self.receive();
+        }
         Ok(())
     }
 

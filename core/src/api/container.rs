@@ -420,7 +420,7 @@ impl<R: Runtime> Drop for Container<R> {
     fn drop(&mut self) {
         if self.tie == Tie::Here && !self.ended.swap(true, Ordering::SeqCst) {
             self.leash.clear();
-            let remove = Remove::new(self.engine.target(), self.id());
+            let remove = Remove::new(self.engine.target(), self.id()).persistent();
             self.engine.runtime().finish(Quieted::new(remove, &self.beside));
         }
     }
@@ -455,6 +455,9 @@ impl Op for Ending {
     }
 
     fn abandon(&mut self) -> bool {
+        if let Some(Ok(shutdown)) = &mut self.shutdown {
+            shutdown.abandon();
+        }
         true
     }
 }

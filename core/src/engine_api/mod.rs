@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::endpoint::Endpoint;
@@ -64,6 +65,8 @@ struct Inner {
     prefix: String,
     limits: Limits,
     answer_limit: Duration,
+    /// A removal was given up, as nothing answered: those behind it try once.
+    lost: AtomicBool,
 }
 
 impl Target {
@@ -82,6 +85,7 @@ impl Target {
                 limits,
                 // Limits are added to it.
                 answer_limit: answer_limit.min(crate::limits::LONGEST),
+                lost: AtomicBool::new(false),
             }),
             _keeper: None,
         }
@@ -110,6 +114,15 @@ impl Target {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// Whether a removal was given up, as nothing answered, and no other has had an answer since.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.inner.lost.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_lost(&self, lost: bool) {
+        self.inner.lost.store(lost, Ordering::Relaxed);
     }
 
     pub(crate) fn answer_limit(&self) -> Duration {

@@ -1,10 +1,13 @@
 //! One request and its whole answer: the sub-machine of every other operation.
 //!
 //! ```text
-//! Start ──(connection idle)──────────────► Sent ──► Done(Answer)
-//!   └──► Dialling ──(connected)──► Start     ▲ │
-//!            └──► Err(Connect)               └─┘ bytes
+//! Start ──(connection of a call before)──► Looking ──(nothing came)──► Sent ──► Done(Answer)
+//!   │  ▲                                      │                        ▲ ▲ │
+//!   ▼  └──────────(something came)────────────┘                        │ └─┘ bytes
+//! Dialling ──(connected)───────────────────────────────────────────────┘
+//!   └──► Err(Connect)
 //! ```
+//! What comes on a connection before it is asked anything is no answer: then it is not used again.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -41,6 +44,8 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Start,
+    /// At what has come on the connection since the answer before.
+    Looking,
     Dialling,
     Sent,
 }
@@ -116,12 +121,15 @@ impl Call {
         loop {
             match self.state {
                 State::Start if link.is_idle() => {
-                    for part in self.outgoing.drain(..) {
-                        link.send(part);
+                    self.state = State::Looking;
+                    return Ok(Need::Wait {
+                        read: true,
+                        until: Some(now),
                     }
-                    self.state = State::Sent;
+                    .into());
                 }
-                State::Start => {
+                State::Looking if link.is_idle() => self.send(link),
+                State::Start | State::Looking => {
                     self.state = State::Dialling;
                     return Ok(Need::Dial {
                         at: self.target.endpoint().clone(),
@@ -137,14 +145,22 @@ impl Call {
                         let endpoint = self.target.endpoint().clone();
                         return Err(SocketError::Connect { endpoint, why }.into());
                     }
-                    self.state = State::Start;
-                    if !link.is_open() {
-                        continue; // polled before the driver dialled: ask again
+                    if link.is_idle() {
+                        self.send(link);
+                    } else {
+                        self.state = State::Start; // polled before the driver dialled: ask again
                     }
                 }
                 State::Sent => return self.read(now, until, link, sink),
             }
         }
+    }
+
+    fn send(&mut self, link: &mut Link) {
+        for part in self.outgoing.drain(..) {
+            link.send(part);
+        }
+        self.state = State::Sent;
     }
 
     fn read(

@@ -140,7 +140,7 @@ impl Create {
         } else {
             Remove::new(&self.target, &self.id)
         };
-        State::Undo(Box::new(remove), Some(error))
+        State::Undo(Box::new(remove.persistent()), Some(error))
     }
 
     fn start_failed(&self, answer: &Answer) -> Error {

@@ -205,7 +205,7 @@ impl Working {
                         // Whoever ended it saw the old one only.
                         self.anew.leash.clear();
                         link.hang_up();
-                        State::Undo(Box::new(Remove::new(&self.anew.target, &id)))
+                        State::Undo(Box::new(Remove::new(&self.anew.target, &id).persistent()))
                     }
                     Err(why) => return Err(self.failed(true, why)),
                 },

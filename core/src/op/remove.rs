@@ -5,6 +5,10 @@
 //!    ▲        ▲ │ still there: wait a little, and a little longer each time
 //!    └────────┴─┘
 //! ```
+//! One that nobody waits for any more, or that failed, is removed whatever becomes of the connection: a call that is not
+//! answered, or breaks, is made again on a fresh one, as long as [`PERSISTENCE`] says. So an engine that comes back in time
+//! keeps nothing.
+//!
 //! By name, it looks first whether the container is ours, and goes on looking for a while where the engine may still be
 //! making it.
 //!
@@ -25,6 +29,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(30)];
 /// Between two looks for one that may still be made.
 const LATE_PAUSE: Duration = Duration::from_millis(100);
+/// Between two tries on an engine that cannot be reached, or breaks off.
+const BROKEN_PAUSE: Duration = Duration::from_millis(250);
+/// How long calls that broke, or were not answered, are made again: one that is never answered, once.
+const PERSISTENCE: Duration = Duration::from_secs(45);
+/// How long a container may take to go once the engine is back.
+const BACK: Duration = Duration::from_secs(10);
 
 /// Removes a container and sees that it is gone.
 #[derive(Debug)]
@@ -35,6 +45,8 @@ pub struct Remove {
     instance: Option<String>,
     /// How long one that is not there may still appear.
     late: Duration,
+    /// Whether it goes on where the connection does not.
+    persistent: bool,
     limit: Duration,
     state: State,
     began: Option<Instant>,
@@ -51,6 +63,8 @@ enum State {
     Rest(Instant),
     /// Before the next check.
     RestUnknown(Instant),
+    /// Before the next try, behind one that the engine did not answer.
+    RestBroken(Instant),
 }
 
 impl Remove {
@@ -60,6 +74,7 @@ impl Remove {
             id: id.to_owned(),
             instance: None,
             late: Duration::ZERO,
+            persistent: false,
             limit: LIMIT,
             state: State::Delete(None),
             began: None,
@@ -81,6 +96,12 @@ impl Remove {
     /// A shorter limit.
     pub(crate) fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
+    }
+
+    /// It goes on where an engine cannot be reached, breaks off or does not answer, for a while.
+    pub(crate) fn persistent(self) -> Self {
+        let persistent = true;
+        Self { persistent, ..self }
     }
 
     /// Looks only, as the container is ending by itself.
@@ -119,11 +140,9 @@ fn call<'a>(
     slot.as_mut().ok_or_else(super::ask::after_the_end)
 }
 
-impl Op for Remove {
-    type Output = ();
-
-    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
-        let began = *self.began.get_or_insert(now);
+impl Remove {
+    /// The same without an end of the connection.
+    fn go_on(&mut self, now: Instant, began: Instant, link: &mut Link) -> Result<Step<()>, Error> {
         loop {
             self.state = match &mut self.state {
                 State::Check(slot) => {
@@ -164,7 +183,7 @@ impl Op for Remove {
                     self.pause = (2 * self.pause).clamp(PAUSES[0], PAUSES[1]);
                     State::Rest(after(now, self.pause))
                 }
-                State::Rest(until) | State::RestUnknown(until) if now < *until => {
+                State::Rest(until) | State::RestUnknown(until) | State::RestBroken(until) if now < *until => {
                     return Ok(Need::Wait {
                         read: false,
                         until: Some(*until),
@@ -175,11 +194,49 @@ impl Op for Remove {
                 State::Rest(_) if self.pause < PAUSES[1] => State::Look(None),
                 State::Rest(_) => State::Delete(None),
                 State::RestUnknown(_) => State::Check(None),
+                State::RestBroken(_) => State::Delete(None),
             }
+        }
+    }
+}
+
+impl Op for Remove {
+    type Output = ();
+
+    fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
+        let began = *self.began.get_or_insert(now);
+        loop {
+            let error = match self.go_on(now, began, link) {
+                Err(error @ (Error::Socket(_) | Error::Deadline { .. } | Error::Protocol { .. })) => error,
+                outcome => {
+                    if matches!(outcome, Ok(Step::Done(()))) {
+                        self.target.set_lost(false);
+                    }
+                    return outcome;
+                }
+            };
+            // What is tried for all that is left, one after the other, is bounded too.
+            if !self.persistent || self.target.is_lost() {
+                return Err(error);
+            }
+            if now >= after(began, PERSISTENCE) {
+                self.target.set_lost(true);
+                return Err(error);
+            }
+            tracing::debug!(%error, "a removal is tried again");
+            link.hang_up();
+            self.limit = self.limit.max(now.saturating_duration_since(began) + BACK);
+            let until = after(now, BROKEN_PAUSE);
+            self.state = match self.state {
+                // Whether it is ours is not known yet.
+                State::Check(_) => State::RestUnknown(until),
+                _ => State::RestBroken(until),
+            };
         }
     }
 
     fn abandon(&mut self) -> bool {
+        self.persistent = true;
         true
     }
 }

@@ -1,6 +1,6 @@
 //! Runs one command and gathers what it prints.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::exec::{Event, Exec, Place};
 use super::{Op, Step, ready};
@@ -33,6 +33,11 @@ impl Run {
             stdout: Capture::new(limit),
             stderr: Capture::new(limit),
         }
+    }
+
+    /// The command may run for so long from now on.
+    pub(crate) fn extend(&mut self, now: Instant, limit: Duration) {
+        self.exec.extend(now, limit);
     }
 
     fn take(&mut self) -> (Capture, Capture) {

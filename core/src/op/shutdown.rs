@@ -93,6 +93,9 @@ impl Op for Shutdown {
     }
 
     fn abandon(&mut self) -> bool {
-        true
+        if let Some(force) = &mut self.force {
+            force.abandon();
+        }
+        self.remove.abandon()
     }
 }

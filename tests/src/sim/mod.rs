@@ -41,6 +41,8 @@ pub struct Sim(Arc<Mutex<Engine>>);
 pub enum Reply {
     /// These bytes; the connection stays open.
     Open(Vec<u8>),
+    /// The first bytes, and so much later the second ones, which nobody asked for. Nothing is answered meanwhile.
+    OpenThen(Vec<u8>, Duration, Vec<u8>),
     /// These bytes, and the end of the connection.
     Close(Vec<u8>),
     /// It does what was asked, answers with these bytes, and ends the connection.

@@ -8,4 +8,6 @@ mod common;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod mended;
+#[cfg(test)]
 mod unfinished;

@@ -124,7 +124,7 @@ impl<R: Runtime> Container<R> {
     pub(in crate::api) fn into_removal(self) -> Quieted<Remove> {
         self.ended.store(true, Ordering::SeqCst);
         self.leash.clear();
-        Quieted::new(Remove::new(self.engine.target(), self.id()), &self.beside)
+        Quieted::new(Remove::new(self.engine.target(), self.id()).persistent(), &self.beside)
     }
 
     /// What holds its main process's standard input, if anything does.

@@ -271,6 +271,11 @@ impl Exec {
         link.send(Bytes::from_static(END_OF_INPUT));
     }
 
+    /// It may run for so long from now on.
+    pub(crate) fn extend(&mut self, now: Instant, limit: Duration) {
+        self.command.timeout = Some(self.ran(now).saturating_add(limit));
+    }
+
     fn deadline(&self) -> Option<Instant> {
         self.started?.checked_add(self.command.timeout?)
     }

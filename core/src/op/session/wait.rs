@@ -5,6 +5,8 @@
 //! Begin ◄────────────────────────────────────────────────────────────────────┘
 //!   └──► Queued ──► Done
 //! ```
+//! Storing has no time of its own, however much there is, as long as the container takes it: it ends when none of it was
+//! taken within the engine's limit for an answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,7 +49,8 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 enum State {
     Begin,
-    Storing(Box<Run>, What),
+    /// With how many bytes of it were left to be sent.
+    Storing(Box<Run>, What, usize),
     Queued,
 }
 
@@ -85,9 +88,10 @@ impl Entry {
         let file = format!("{}{end}", self.turn.id);
         let mut command = Command::argv(["/bin/sh", "-c", STORE, "pocket-dock", &file]).stdin(data);
         command.user.clone_from(&live.user);
+        command.timeout = Some(live.target.answer_limit());
         let (id, mark) = (&self.turn.id, self.shell.random());
         let run = Run::new(&live.target, live.place.clone(), command, id.clone(), mark);
-        Some(State::Storing(Box::new(run), what))
+        Some(State::Storing(Box::new(run), what, 0))
     }
 
     fn poll(&mut self, now: Instant, link: &mut Link) -> Result<Step<()>, Error> {
@@ -101,9 +105,17 @@ impl Entry {
                         State::Queued
                     }
                 },
-                State::Storing(run, what) => {
+                State::Storing(run, what, left) => {
+                    let limit = self.shell.live.target.answer_limit();
+                    if std::mem::replace(left, link.pending_bytes()) != link.pending_bytes() {
+                        run.extend(now, limit);
+                    }
                     let stored = ready!(run.poll(now, link));
                     link.hang_up();
+                    if stored.timed_out {
+                        let what = "store input";
+                        return Err(Error::Deadline { what, limit });
+                    }
                     let file = match what {
                         What::Text => &mut self.files.text,
                         What::Stdin => &mut self.files.stdin,
