@@ -11,7 +11,7 @@ use crate::suite::{FULL, RUNTIMES};
 /// By runtime and engine; both are empty where a test needs none.
 type Counts = BTreeMap<(String, String), Count>;
 
-/// The test programs of this crate that need no engine. Behind them come `crowd` and `conformance`.
+/// The test programs of this crate that need no engine. Behind them come `crowd`, `faults` and `conformance`.
 const ENGINELESS: [&str; 9] = [
     "replay",
     "replay_api",
@@ -80,6 +80,16 @@ pub fn judge(engines: &[RunningEngine], threads: usize, full: bool) -> Result<()
         full,
         &mut counts,
     )?;
+    let faults = [
+        "test",
+        "-p",
+        "pocket-dock-tests",
+        "--test",
+        "faults",
+        "--",
+        "--nocapture",
+    ];
+    whole &= cargo(&faults, full, &mut counts)?;
     let threads = threads.to_string();
     let suite = [
         "test",
@@ -297,7 +307,7 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
             .collect();
-        let run = ENGINELESS.into_iter().chain(["crowd", "conformance"]);
+        let run = ENGINELESS.into_iter().chain(["crowd", "faults", "conformance"]);
         assert_eq!(there, run.map(str::to_owned).collect());
     }
 

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod hostile_archives;
 pub mod judge;
 pub mod lab;
+pub mod proxy;
 pub mod recorded;
 pub mod replay;
 pub mod scripted;

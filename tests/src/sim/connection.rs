@@ -66,7 +66,11 @@ impl Wire {
             engine.requests.push(request.clone());
             let (bytes, mode) = match reply {
                 Some(Reply::Open(bytes)) => (bytes, Mode::Http),
-                Some(Reply::OpenThen(bytes, time, more)) => (bytes, Mode::Later(engine.now + time, more)),
+                Some(Reply::OpenThen(bytes, time, more)) => {
+                    let at = engine.now + time;
+                    engine.timers.push(at);
+                    (bytes, Mode::Later(at, more))
+                }
                 Some(Reply::Close(bytes)) => (bytes, Mode::Closed),
                 Some(Reply::Endless(bytes, pattern)) => (bytes, Mode::Endless(pattern)),
                 Some(Reply::Silence) => (Vec::new(), Mode::Silent),

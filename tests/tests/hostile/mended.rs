@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pocket_dock_core::{ContainerSpec, Endpoint, Engine, Error, Turn};
+use pocket_dock_core::{ContainerSpec, Endpoint, Engine, Error, SessionOptions, Turn};
 use pocket_dock_tests::scripted::{Connection, Peer, Scripted, Split};
 use pocket_dock_tests::sim::{Reply, Said, Sim, Talk, Told};
 
@@ -72,7 +72,11 @@ fn a_drop_waits_for_an_engine_that_comes_back() {
 #[test]
 fn a_drop_is_not_stopped_by_silence_nor_by_a_connection_that_breaks() {
     for kind in KINDS {
-        for reply in [Reply::Silence, Reply::Close(Vec::new()), Reply::Close(b"HTTP/1.1 2".to_vec())] {
+        for reply in [
+            Reply::Silence,
+            Reply::Close(Vec::new()),
+            Reply::Close(b"HTTP/1.1 2".to_vec()),
+        ] {
             let sim = Sim::new(kind);
             let (_, engine) = connect(&sim, Split::Whole);
             let container = engine.create(stubborn()).unwrap();
@@ -146,13 +150,21 @@ fn input_that_nobody_stores_is_given_up() {
         let (runtime, engine) = connect(&sim, Split::Whole);
         let container = engine.create(ContainerSpec::new("busybox")).unwrap();
         sim.talk(Silent);
-        let session = container.session().unwrap();
+        let session = container.session(SessionOptions::new()).unwrap();
         let silent = Reply::OpenThen(UPGRADED.to_vec(), 3600 * SECOND, Vec::new());
         sim.reply("POST", "/start", silent);
         let before = runtime.elapsed();
         let error = session.send_and_wait(Turn::new("cat").stdin("in")).unwrap_err();
         let took = runtime.elapsed() - before;
-        let stored = |error: &Error| matches!(error, Error::Deadline { what: "store input", .. });
+        let stored = |error: &Error| {
+            matches!(
+                error,
+                Error::Deadline {
+                    what: "store input",
+                    ..
+                }
+            )
+        };
         assert!(stored(&error), "{kind}: {error:?}");
         assert!(took < ANSWER_LIMIT + 20 * SECOND, "{kind}: {took:?}");
     }
