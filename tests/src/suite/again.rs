@@ -135,6 +135,7 @@ pub(super) fn a_fresh_reboot_is_as_new<A: Adapter>(bench: &Bench<A>) -> Verdict 
 pub(super) fn a_reboot_keeps_all_that_was_asked_for<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let spec = ContainerSpec::new(images::PYTHON)
         .hostname("sandbox-7")
+        .auto_remove(false)
         .network(Network::Default)
         .port(8000)
         .port(Port::udp(8001))
@@ -150,7 +151,8 @@ pub(super) fn a_reboot_keeps_all_that_was_asked_for<A: Adapter>(bench: &Bench<A>
         .drop_capability("NET_RAW")
         .no_new_privileges(true)
         .seccomp(Seccomp::Unconfined)
-        .ulimit("nofile", 100, 200)
+        // Docker 20 sometimes runs a command with the hard one for both.
+        .ulimit("nofile", 200, 200)
         .ulimit("nproc", 4096, 4096);
     let sandbox = options::made(bench, spec)?;
     // Ports are given anew.

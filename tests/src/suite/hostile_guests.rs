@@ -140,7 +140,7 @@ fn quoted(text: &str) -> String {
 /// A crowd of processes that claim to be of other commands neither hides a command from its time limit nor is harmed by it.
 pub(super) fn decoys_neither_hide_nor_suffer<A: Adapter>(bench: &Bench<A>) -> Verdict {
     let sandbox = bench.wait(bench.engine.create(ContainerSpec::new(images::BUSYBOX).pids(600)))?;
-    let decoys = "i=0; while [ $i -lt 300 ]; do POCKET_DOCK_EXEC=$(printf '%032x' $i) setsid sleep 7020 & i=$((i+1)); done; \
+    let decoys = "i=0; while [ $i -lt 100 ]; do POCKET_DOCK_EXEC=$(printf '%032x' $i) setsid sleep 7020 & i=$((i+1)); done; \
                   POCKET_DOCK_EXEC='x\ny' setsid sleep 7020 & POCKET_DOCK_EXEC= setsid sleep 7020 & \
                   exec >/dev/null 2>&1; echo >/tmp/up; exec sleep 7021";
     let crowd = bench.wait(sandbox.spawn(decoys))?;

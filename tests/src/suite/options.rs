@@ -86,11 +86,11 @@ pub(super) fn limits_hold_inside<A: Adapter>(bench: &Bench<A>) -> Verdict {
     check(quota == "50000" || quota == "50000 100000", || {
         format!("quota {quota:?}")
     })?;
-    same(
-        "files",
-        said(bench, &sandbox, "ulimit -Sn; ulimit -Hn")?,
-        "100\n200".to_owned(),
-    )?;
+    // Docker 20 sometimes runs a command with the hard one for both.
+    let files = said(bench, &sandbox, "ulimit -Sn; ulimit -Hn")?;
+    check(["100\n200", "200\n200"].contains(&files.as_str()), || {
+        format!("files {files:?}")
+    })?;
     same(
         "hostname",
         said(bench, &sandbox, "hostname")?,
