@@ -175,7 +175,7 @@ pub enum ContainerError {
     },
     /// The container is not running.
     #[error(
-        "container {name} is not running: its main process has ended. If its spec has `auto_remove(false)`, `Container::start` runs it again; if not, it removes itself now: make a new one. The engine said: {message}"
+        "container {name} is not running: its main process has ended. If it is persistent, or its spec has `auto_remove(false)`, `Container::start` or `Engine::resume` runs it again; if not, it removes itself now: make a new one. The engine said: {message}"
     )]
     NotRunning {
         /// Name or id.
@@ -203,7 +203,7 @@ pub enum ContainerError {
     },
     /// The container could not be started. A new one was removed again.
     #[error(
-        "container {name} could not be started: check that its command is in the image, and that its limits of memory (`ContainerSpec::memory`) and of processes and threads (`ContainerSpec::pids`) are not too small. If it was new, it was removed again. The engine said: {message}"
+        "container {name} could not be started: check that its command is in the image (`/bin/sh`, if `ContainerSpec::command` gives no other), that the devices and volumes it was given are there, and that its limits of memory (`ContainerSpec::memory`) and of processes and threads (`ContainerSpec::pids`) are not too small. If it was new, it was removed again. The engine said: {message}"
     )]
     StartFailed {
         /// Name or id.
