@@ -22,7 +22,8 @@
 //! call.
 //!
 //! Cleaning up never blocks a thread of the executor and does not need it: it is done by a few threads that exist only
-//! while there is something to do. A program that must not end before that calls [`wait_for_cleanup`] last of all.
+//! while there is something to do. A program that must not end before that calls [`wait_for_cleanup`] last of all. It blocks
+//! its thread, so it is called behind `block_on`, and not by a future.
 //!
 //! What goes on beside calls, the output of processes and the callbacks that see it, is on threads of its own likewise: it
 //! blocks no thread of the executor, and goes on until its handle is dropped, even while the executor shuts down.

@@ -23,7 +23,8 @@
 //!
 //! Cleaning up never blocks a thread of the runtime and does not need it, so it works while the runtime shuts down too: it
 //! is done by a few threads that exist only while there is something to do. A program that must not end before that calls
-//! [`wait_for_cleanup`] last of all.
+//! [`wait_for_cleanup`] last of all. It blocks its thread, so with `#[tokio::main]` it is called behind the runtime, or by
+//! `spawn_blocking`.
 //!
 //! What goes on beside calls, the output of processes and the callbacks that see it, is on threads of its own likewise: it
 //! blocks no thread of the runtime, and goes on until its handle is dropped, even while the runtime shuts down.
