@@ -123,6 +123,26 @@ impl Command {
         self
     }
 
+    /// Several of them.
+    ///
+    /// ```
+    /// use pocket_dock_core::Command;
+    ///
+    /// let build = Command::from("make").envs([("CC", "gcc"), ("V", "1")]);
+    /// # let _ = build;
+    /// ```
+    #[must_use]
+    pub fn envs<I, N, V>(mut self, variables: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: Into<String>,
+        V: Into<String>,
+    {
+        self.env
+            .extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
     /// The working directory, an absolute path. The container's own by default.
     #[must_use]
     pub fn workdir(mut self, path: impl Into<String>) -> Self {
@@ -303,6 +323,12 @@ impl From<String> for Command {
     }
 }
 
+impl From<&String> for Command {
+    fn from(line: &String) -> Self {
+        Self::shell(line)
+    }
+}
+
 /// How code of one language is run: by an interpreter that takes code as an argument, or as a file.
 ///
 /// ```
@@ -371,9 +397,42 @@ impl From<&str> for Language {
     }
 }
 
+impl From<String> for Language {
+    fn from(name: String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
+impl From<&String> for Language {
+    fn from(name: &String) -> Self {
+        Self::from(name.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_taken_as_it_is_at_hand() {
+        let (line, name) = ("echo 1".to_owned(), "perl".to_owned());
+        for command in [Command::from(&line), Command::from(line.clone())] {
+            assert!(matches!(command.what, What::Shell(taken) if taken == line));
+        }
+        let perl = Language::new(["perl"]).code_flag("-e");
+        assert_eq!([Language::from(&name), Language::from(name)], [perl.clone(), perl]);
+    }
+
+    #[test]
+    fn of_variables_the_last_of_a_name_holds() {
+        let command = Command::from("x")
+            .env("A", "0")
+            .envs([("A", "1"), ("B", "2")])
+            .env("B", "3");
+        let pairs: Vec<_> = command.env.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(pairs, [("A", "1"), ("B", "3")]);
+        assert!(Command::from("x").envs([("A=B", "1")]).check().is_err());
+    }
 
     #[test]
     fn what_cannot_be_run_is_refused_before_anything_is_sent() {

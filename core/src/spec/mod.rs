@@ -166,6 +166,26 @@ impl ContainerSpec {
         self
     }
 
+    /// Several of them.
+    ///
+    /// ```
+    /// use pocket_dock_core::ContainerSpec;
+    ///
+    /// let spec = ContainerSpec::new("alpine:3.21").envs([("LANG", "C.UTF-8"), ("TZ", "UTC")]);
+    /// # let _ = spec;
+    /// ```
+    #[must_use]
+    pub fn envs<I, N, V>(mut self, variables: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: Into<String>,
+        V: Into<String>,
+    {
+        self.env
+            .extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
     /// The working directory, an absolute path. The engine creates it if it is missing.
     #[must_use]
     pub fn workdir(mut self, path: impl Into<String>) -> Self {

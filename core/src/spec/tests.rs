@@ -216,3 +216,14 @@ fn a_command_keeps_what_it_says_itself() {
     let plain = ContainerSpec::new("busybox").defaults().fill(Command::from("x"));
     assert_eq!((plain.timeout, plain.output_limit.passed()), (None, None));
 }
+
+#[test]
+fn of_variables_the_last_of_a_name_holds() {
+    let spec = ContainerSpec::new("x")
+        .env("A", "0")
+        .envs([("A", "1"), ("B", "2")])
+        .env("B", "3");
+    let pairs: Vec<_> = spec.env.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(pairs, [("A", "1"), ("B", "3")]);
+    assert!(spec.envs([("A=B", "1")]).check().is_err());
+}
