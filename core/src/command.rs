@@ -159,6 +159,8 @@ impl Command {
 
     /// What the command reads from its standard input, and then its end. Both directions move at once. Without it, the
     /// command reads an end at once.
+    ///
+    /// It is kept, not copied: text and bytes that are not `'static` are given as a `String`, a `Vec<u8>` or [`Bytes`].
     #[must_use]
     pub fn stdin(mut self, data: impl Into<Bytes>) -> Self {
         self.stdin = Some(data.into());
@@ -201,8 +203,10 @@ impl Command {
     /// The tree is found by the environment variable `POCKET_DOCK_EXEC`, which every descendant inherits, and by parents,
     /// sessions and process groups. A process that cleans its environment, outlives its parent and begins a session of its
     /// own, all three before the time is over, can hide; see [`KillReport`](crate::KillReport). It is stopped before it is
-    /// killed, so it cannot outrun the kill by forking. Give a command that is not trusted a container with
-    /// [`pids`](crate::ContainerSpec::pids).
+    /// killed, so that it does not outrun the kill by forking. Give a command that is not trusted a container with
+    /// [`pids`](crate::ContainerSpec::pids). Hundreds of processes that fork all the time, on a machine with few processors,
+    /// can still be faster than what looks for them: then they are among the
+    /// [`survivors`](crate::KillReport::survivors), and end with their container.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
@@ -386,7 +390,8 @@ impl Language {
 
 impl From<&str> for Language {
     /// `"python"`, `"python3"`, `"sh"`, `"bash"`, `"node"`, `"ruby"` and `"perl"` are known; any other name is taken for
-    /// an interpreter that takes code behind `-c`.
+    /// an interpreter that takes code behind `-c`. Some take that for something else, such as `php`, and may do nothing and
+    /// call it well: make those with [`new`](Self::new) and [`code_flag`](Self::code_flag).
     fn from(name: &str) -> Self {
         match name {
             "python" | "python3" => Self::python(),

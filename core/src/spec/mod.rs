@@ -410,7 +410,8 @@ impl ContainerSpec {
     /// [processes](Self::pids) are taken where it is not [persistent](Self::persistent).
     ///
     /// It is the main process that is there without a command of yours that keeps it; with one, it is refused: end your own
-    /// in time, as with `timeout 60 PROGRAM`. While it is paused it does not end, but at once when it goes on. What runs in the container as root, or as the same user, can end it early, and,
+    /// in time, as with `timeout 60 PROGRAM`. While it is paused it does not end, but at once when it goes on. One that has ended
+    /// so has exit code 0, and its [end reason](crate::Container::end_reason) is an exit with that. What runs in the container as root, or as the same user, can end it early, and,
     /// if it means to, stop the clock.
     #[must_use]
     pub fn lifetime(mut self, limit: Duration) -> Self {
