@@ -72,25 +72,29 @@ fi
 __pd_count
 __pd_before=$__pd_kills
 [ -n "$__pd_why" ] || __pd_say begin
+# What this shell says of a signal that ended the command, such as "Killed", is not the command's: it goes nowhere. It would
+# say so where the command's errors go, were it not for the parentheses.
+exec 6>&2 2>/dev/null
 case ${__pd_why:-$__pd_form} in
     no*) __pd_code=$__pd_why ;;
     shell)
-        /bin/sh -c "$1"
+        (exec /bin/sh -c "$1") 2>&6 6>&-
         __pd_code=$? ;;
     argv)
-        (exec "$@")
+        (exec "$@") 2>&6 6>&-
         __pd_code=$? ;;
     code)
         __pd_bytes=$1
         shift
         exec 4<&0
-        dd bs="$__pd_bytes" count=1 iflag=fullblock <&4 2>/dev/null | {
-            exec 5<&0 <&4 4<&-
+        dd bs="$__pd_bytes" count=1 iflag=fullblock <&4 2>/dev/null 6>&- | {
+            exec 5<&0 <&4 4<&- 2>&6 6>&-
             exec "$@" /proc/self/fd/5
         }
         __pd_code=$?
         exec 4<&- ;;
 esac
+exec 2>&6 6>&-
 case $__pd_form$__pd_code in
     argv12[67] | code12[67])
         __pd_find "$1"
